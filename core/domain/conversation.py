@@ -1,0 +1,131 @@
+"""What travels between people and the assistant: questions in, answers out. Standard library only."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+MAX_QUESTION = 8_000
+"""Characters of one question; longer ones are refused with a sentence, not cut."""
+
+
+class Mode(StrEnum):
+    """Who answers: the LangGraph agent or the CrewAI crew."""
+
+    AGENT = "agent"
+    CREW = "crew"
+
+
+class Status(StrEnum):
+    """How far a question has come. Only `DELIVERED` and `FAILED` are final."""
+
+    PENDING = "pending"
+    ANSWERED = "answered"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class SessionKey:
+    """The address of a conversation. One thread is one session."""
+
+    platform: str
+    workspace: str
+    channel: str
+    thread: str
+
+    @classmethod
+    def http(cls, session_id: str) -> "SessionKey":
+        """The session that callers of the HTTP service and the command name themselves."""
+        return cls("http", "", "", session_id)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What somebody asked, and where. `event_id` is the same for every delivery of the same question."""
+
+    session: SessionKey
+    text: str
+    event_id: str
+    author: str = ""
+    mode: Mode = Mode.AGENT
+
+
+@dataclass(frozen=True)
+class Citation:
+    """A passage that backs an answer; `number` is the [n] in its text, `score` a cosine similarity in -1..1."""
+
+    number: int
+    passage_id: str
+    title: str
+    heading_path: tuple[str, ...]
+    address: str
+    score: float
+    quote: str
+
+    @property
+    def label(self) -> str:
+        """Title and last heading, for a list of sources."""
+        heading = self.heading_path[-1] if self.heading_path else ""
+        return self.title if heading in {"", self.title} else f"{self.title} — {heading}"
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """One use of a tool: its name, its arguments as JSON text and what it gave."""
+
+    name: str
+    arguments: str
+    result: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was said. `covered` is False when the knowledge base has nothing to support an answer.
+
+    When covered, `citations` back the text; otherwise they are the nearest pages. `note` is said under the text.
+    """
+
+    text: str
+    citations: tuple[Citation, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    covered: bool = True
+    mode: Mode = Mode.AGENT
+    model: str = ""
+    note: str = ""
+    milliseconds: int = 0
+
+
+@dataclass(frozen=True)
+class Message:
+    """A line of a transcript. Answers carry citations and tool calls, questions a status."""
+
+    id: str
+    role: str
+    text: str
+    created_at: datetime
+    author: str = ""
+    mode: Mode = Mode.AGENT
+    status: Status = Status.DELIVERED
+    answer: Answer | None = None
+
+
+@dataclass(frozen=True)
+class Session:
+    """A conversation as lists show it."""
+
+    id: str
+    key: SessionKey
+    title: str
+    created_at: datetime
+    updated_at: datetime
+    messages: int = 0
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A question that a stopped process left behind: where its reply stands, and its answer if there is one."""
+
+    question: Question
+    placement: str
+    answer: Answer | None
+    asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))

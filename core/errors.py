@@ -1,0 +1,80 @@
+"""The tree of everything that can go wrong on purpose.
+
+Each error carries its fate: `said` is the sentence a person reads, `retry_may_help` tells whether asking again is
+worth it, and `str(error)` adds the detail that belongs in a log. Channels turn errors into words; nobody else does.
+"""
+
+from typing import ClassVar
+
+
+class AssistantError(Exception):
+    """Root of the tree. `said` is shown to people, `detail` is for logs alone."""
+
+    retry_may_help: ClassVar[bool] = False
+
+    def __init__(self, said: str, *, detail: str = "") -> None:
+        super().__init__(said if not detail else f"{said} ({detail})")
+        self.said = said
+        self.detail = detail
+
+
+class ConfigurationError(AssistantError):
+    """A setting is missing, contradictory or unsafe; nothing was started."""
+
+
+class InputError(AssistantError):
+    """What was asked cannot be processed as it stands; nothing was stored."""
+
+
+class UnknownSession(InputError):
+    """No session has this id."""
+
+
+class StorageError(AssistantError):
+    """The database cannot be used right now; what it holds is untouched."""
+
+    retry_may_help = True
+
+
+class SchemaOutdated(StorageError):
+    """The tables are older or newer than this code."""
+
+    retry_may_help = False
+
+
+class KnowledgeError(AssistantError):
+    """The knowledge base, its index or its embedding model cannot be used."""
+
+
+class IndexMissing(KnowledgeError):
+    """No index has been built yet."""
+
+
+class IndexCorrupt(KnowledgeError):
+    """The files of the index cannot be read."""
+
+
+class IndexInUse(KnowledgeError):
+    """Another process owns the run-time folder."""
+
+
+class RefreshFailed(KnowledgeError):
+    """A refresh stopped; the live index was left as it was."""
+
+    retry_may_help = True
+
+
+class ModelError(AssistantError):
+    """The language model gave no answer."""
+
+    retry_may_help = True
+
+
+class ModelRejected(ModelError):
+    """The endpoint refused the key, the model name or the request."""
+
+    retry_may_help = False
+
+
+class ChannelError(AssistantError):
+    """A chat platform refused us: a token, a scope or an intent."""

@@ -1,0 +1,242 @@
+"""The only reader of the environment.
+
+Comes in: environment variables and `.env`. Goes out: one validated, immutable `Settings`. Importing this module also
+quiets the libraries that would otherwise phone home or write outside `VAR_DIR`; it must be imported before them.
+"""
+
+import ipaddress
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from dotenv.parser import parse_stream
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from core.errors import ConfigurationError
+
+ROOT = Path(__file__).resolve().parent.parent
+OPENROUTER_URL = "https://openrouter.ai/api/v1"
+
+QUIET = {
+    "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime calls home within a minute of its first session
+    "ANONYMIZED_TELEMETRY": "False",  # chromadb
+    "CREWAI_DISABLE_TELEMETRY": "true",
+    "CREWAI_TRACING_ENABLED": "false",
+    "CREWAI_TESTING": "true",  # switches off CrewAI's first-run question on the terminal
+    "OTEL_SDK_DISABLED": "true",
+    "LANGSMITH_TRACING": "false",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+def quiet_libraries() -> None:
+    """Sets what third-party libraries read from the environment, unless the owner has set it already."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+
+
+quiet_libraries()
+
+
+def _without_trailing_slash(url: str) -> str:
+    return url.rstrip("/")
+
+
+Url = Annotated[str, AfterValidator(_without_trailing_slash)]
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured. A channel is on when its token is there."""
+
+    model_config = SettingsConfigDict(env_file=None, extra="ignore", frozen=True, env_ignore_empty=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on. Off loopback an API_KEY is demanded.")
+    port: int = Field(8000, ge=1, le=65535, description="Port of the HTTP service and the console.")
+    public_url: Url | None = Field(
+        None, description="Address under which people reach the console, for links."
+    )
+    var_dir: Path = Field(ROOT / "var", description="Folder for everything written at run time.")
+    knowledge_dir: Path = Field(
+        ROOT / "data" / "knowledge", description="Folder of the Markdown pages to index."
+    )
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
+
+    database_url: str | None = Field(None, description="SQLite in VAR_DIR unless this names a Postgres.")
+    chroma_url: Url | None = Field(None, description="Chroma server; embedded in VAR_DIR when absent.")
+
+    openrouter_api_key: SecretStr | None = Field(
+        None, description="Key for OpenRouter; sets the endpoint too."
+    )
+    llm_base_url: Url | None = Field(None, description="Any other OpenAI-compatible endpoint.")
+    llm_api_key: SecretStr | None = Field(None, description="Key for LLM_BASE_URL, where it wants one.")
+    llm_model: str = Field("openai/gpt-4o-mini", description="Name of the model at the endpoint.")
+    llm_timeout: float = Field(60, gt=0, le=600, description="Seconds to wait for the model, one call.")
+    llm_retries: int = Field(2, ge=0, le=10, description="Repeats after a connection error, 429 or 5xx.")
+
+    slack_bot_token: SecretStr | None = Field(None, description="xoxb-…; switches Slack on.")
+    slack_app_token: SecretStr | None = Field(None, description="xapp-…; Socket Mode.")
+    slack_signing_secret: SecretStr | None = Field(None, description="HTTP Events API at /slack/events.")
+    slack_api_url: Url = Field("https://slack.com/api", description="Base address of Slack's Web API.")
+
+    discord_bot_token: SecretStr | None = Field(None, description="Switches Discord on.")
+    discord_api_url: Url = Field(
+        "https://discord.com/api/v10", description="Base address of Discord's REST API."
+    )
+
+    admin_password: SecretStr | None = Field(None, description="Console password; generated when absent.")
+    api_key: SecretStr | None = Field(None, description="Key that HTTP callers must send.")
+    refresh_cron: str = Field("17 3 * * *", description="When the index is refreshed (UTC); `off` for never.")
+    roles: Annotated[frozenset[str], NoDecode] = Field(
+        frozenset({"http", "slack", "discord", "scheduler"}),
+        description="What this process does; comma-separated. `serve --roles` overrides it.",
+    )
+
+    @field_validator("roles", mode="before")
+    @classmethod
+    def _split_roles(cls, value: Any) -> Any:
+        return (
+            frozenset(r.strip() for r in value.split(",") if r.strip()) if isinstance(value, str) else value
+        )
+
+    @field_validator("roles")
+    @classmethod
+    def _known_roles(cls, value: frozenset[str]) -> frozenset[str]:
+        unknown = value - {"http", "slack", "discord", "scheduler"}
+        if unknown or not value:
+            raise ValueError(
+                f"{', '.join(sorted(unknown)) or 'nothing'} is no role: use http, slack, discord, scheduler"
+            )
+        return value
+
+    @field_validator("llm_base_url", "chroma_url", "slack_api_url", "discord_api_url", "public_url")
+    @classmethod
+    def _http_address(cls, value: str | None) -> str | None:
+        if value is not None and (
+            urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname
+        ):
+            raise ValueError("must be an address that begins with http:// or https://")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("sqlite", "postgres")):
+            raise ValueError("must begin with postgresql:// or sqlite:///")
+        return value
+
+    @field_validator("refresh_cron")
+    @classmethod
+    def _five_fields(cls, value: str) -> str:
+        if value != "off" and len(value.split()) != 5:
+            raise ValueError("must have the five fields of cron, such as `17 3 * * *`, or be `off`")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.slack_bot_token and not (self.slack_app_token or self.slack_signing_secret):
+            raise ValueError(
+                "SLACK_BOT_TOKEN needs SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP events) beside it"
+            )
+        if not self.on_loopback and not self.api_key:
+            raise ValueError(
+                f"HOST={self.host} can be reached from other machines: set API_KEY to a long random value, "
+                "or listen on 127.0.0.1"
+            )
+        return self
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach the HTTP service."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def address(self) -> str:
+        """Where people open the console: PUBLIC_URL, or the address this process listens on."""
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
+        return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @cached_property
+    def sqlalchemy_url(self) -> str:
+        """DATABASE_URL with the driver this project uses: psycopg for Postgres, aiosqlite for SQLite."""
+        if self.database_url is None:
+            return f"sqlite+aiosqlite:///{self.var_dir / 'assistant.db'}"
+        scheme, _, rest = self.database_url.partition("://")
+        return f"{'postgresql+psycopg' if scheme.startswith('postgres') else 'sqlite+aiosqlite'}://{rest}"
+
+    @property
+    def model_endpoint(self) -> tuple[str, str] | None:
+        """(base address, key) of the language model, or None when answers are quoted without one."""
+        if self.llm_base_url:
+            return self.llm_base_url, self.llm_api_key.get_secret_value() if self.llm_api_key else "none"
+        if self.openrouter_api_key:
+            return OPENROUTER_URL, self.openrouter_api_key.get_secret_value()
+        if self.llm_api_key:
+            return OPENROUTER_URL, self.llm_api_key.get_secret_value()
+        return None
+
+    @property
+    def model_dir(self) -> Path:
+        """Where the packaged embedding model stands."""
+        return self.var_dir / "models" / "all-MiniLM-L6-v2"
+
+    @property
+    def index_dir(self) -> Path:
+        """Where embedded index versions stand, one folder each."""
+        return self.var_dir / "index"
+
+
+def load_settings(env_file: Path | None = None, **overrides: Any) -> Settings:
+    """Reads the environment and `.env` of the working folder; `overrides` win.
+
+    Raises ConfigurationError with one line a mistake.
+    """
+    path = env_file or Path(".env")
+    _check_env_file(path)
+    try:
+        settings = Settings(_env_file=path, _env_file_encoding="utf-8", **overrides)  # pyright: ignore[reportCallIssue]
+    except ValidationError as error:
+        raise ConfigurationError(_explain(error)) from error
+    # CrewAI keeps its state here instead of in the home directory.
+    os.environ["CREWAI_STORAGE_DIR"] = str(settings.var_dir / "crewai")
+    return settings
+
+
+def child_environment(**extra: str) -> dict[str, str]:
+    """The environment that worker processes start with."""
+    return {**os.environ, **extra}
+
+
+def _check_env_file(path: Path) -> None:
+    if not path.is_file():
+        return
+    try:
+        with path.open(encoding="utf-8") as stream:
+            broken = [binding.original.line for binding in parse_stream(stream) if binding.error]
+    except (UnicodeDecodeError, OSError) as error:
+        raise ConfigurationError(
+            f"{path} cannot be read as UTF-8 text: {error}. Nothing was started."
+        ) from error
+    if broken:
+        raise ConfigurationError(
+            f"{path}, line {broken[0]} is not of the form NAME=value. Mend or remove it; nothing was started."
+        )
+
+
+def _explain(error: ValidationError) -> str:
+    def line(item: Any) -> str:
+        name = "_".join(str(part) for part in item["loc"]).upper()
+        reason = item["msg"].removeprefix("Value error, ")
+        return f"{name}: {reason}" if name else reason
+
+    reasons = "; ".join(line(item) for item in error.errors(include_input=False, include_url=False))
+    return f"The settings cannot be used. {reasons}. See .env.example for all of them."

@@ -1,0 +1,111 @@
+"""Opens the database and hands out transactions.
+
+Comes in: an SQLAlchemy address. Goes out: `Database.begin()`, one transaction that commits when its block ends, with
+the driver's errors turned into ours. Used by the repositories alone.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from core.errors import SchemaOutdated, StorageError
+
+BUSY_SECONDS = 10
+"""How long a SQLite writer waits for another one before the database counts as locked."""
+
+
+def create_engine(url: str) -> AsyncEngine:
+    """An engine for `url`; SQLite gets WAL, foreign keys and a wait for other writers."""
+    parsed = make_url(url)
+    if not parsed.drivername.startswith("sqlite"):
+        return create_async_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=10)
+    if parsed.database:
+        try:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"The folder of the database {parsed.database} cannot be made: {error}."
+            ) from error
+    engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:  # pyright: ignore[reportUnusedFunction]
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return engine
+
+
+class Database:
+    """The engine and its transactions. Close it when the process ends."""
+
+    def __init__(self, url: str) -> None:
+        self.name = make_url(url).render_as_string(hide_password=True)
+        self._engine = create_engine(url)
+        self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncGenerator[AsyncSession]:
+        """One transaction: committed at the end of the block, rolled back when it raises.
+
+        Raises SchemaOutdated when tables are missing, StorageError when the database cannot be used.
+        """
+        try:
+            async with self._sessions.begin() as session:
+                yield session
+        except IntegrityError:
+            raise  # a row that exists already is an answer, and the repositories know which one
+        except DBAPIError as error:
+            raise explain(error, self.name) from error
+        except OSError as error:
+            raise StorageError(
+                f"The database {self.name} cannot be reached; nothing was lost. Start it, or correct DATABASE_URL.",
+                detail=str(error),
+            ) from error
+
+    async def ping(self) -> None:
+        """Raises StorageError or SchemaOutdated unless the database answers and has our tables."""
+        async with self.begin() as session:
+            await session.execute(text("SELECT 1 FROM sessions LIMIT 1"))
+
+    async def close(self) -> None:
+        """Gives every connection back."""
+        await self._engine.dispose()
+
+
+def explain(error: DBAPIError, name: str) -> StorageError:
+    """The sentence for a driver's error."""
+    reason = str(error.orig).lower()
+    if "no such table" in reason or "undefinedtable" in reason or "does not exist" in reason:
+        return SchemaOutdated(
+            f"The database {name} has not been migrated. Run `mlops-assistant migrate`.", detail=reason
+        )
+    if "locked" in reason:
+        return StorageError(
+            f"The database {name} is locked by another program; nothing was lost. Close that program and try again.",
+            detail=reason,
+        )
+    if "readonly" in reason or "read-only" in reason:
+        return StorageError(
+            f"The database {name} is read-only. Check the permissions of its folder.", detail=reason
+        )
+    if "malformed" in reason or "not a database" in reason:
+        return StorageError(
+            f"The file of the database {name} is damaged. It was left as it is: restore a copy, or move it away "
+            "to start afresh.",
+            detail=reason,
+        )
+    return StorageError(
+        f"The database {name} cannot be used right now; nothing was lost. Check that it runs and that "
+        "DATABASE_URL is right.",
+        detail=reason,
+    )

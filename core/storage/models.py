@@ -1,0 +1,201 @@
+"""The tables. Ids are UUIDv7 strings, so they sort by time; times are UTC. Rows never leave `core.storage`."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import uuid_utils
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+def new_id() -> str:
+    """A UUIDv7 as text."""
+    return str(uuid_utils.uuid7())
+
+
+def now() -> datetime:
+    """The time in UTC, timezone-aware."""
+    return datetime.now(UTC)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Keeps times timezone-aware on SQLite too, which forgets the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Stores UTC."""
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        """Reads UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Parent of all tables."""
+
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[str]: JSON}  # noqa: RUF012
+
+
+class SessionRow(Base):
+    """A conversation, found by its address."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        UniqueConstraint("platform", "workspace", "channel", "thread", name="uq_sessions_key"),
+        Index("ix_sessions_updated_at", "updated_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    platform: Mapped[str] = mapped_column(String(20))
+    workspace: Mapped[str] = mapped_column(String(64))
+    channel: Mapped[str] = mapped_column(String(64))
+    thread: Mapped[str] = mapped_column(String(128), index=True)
+    title: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class MessageRow(Base):
+    """A question or an answer. `event_id` makes a redelivered question collide; `placement` is where its reply is."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        UniqueConstraint("event_id", name="uq_messages_event_id"),
+        Index("ix_messages_session_id_id", "session_id", "id"),
+        Index("ix_messages_status", "status"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
+    reply_to: Mapped[str | None] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), index=True)
+    role: Mapped[str] = mapped_column(String(10))
+    text: Mapped[str] = mapped_column(Text)
+    author: Mapped[str] = mapped_column(String(64), default="")
+    mode: Mapped[str] = mapped_column(String(10))
+    status: Mapped[str] = mapped_column(String(12))
+    event_id: Mapped[str | None] = mapped_column(String(200))
+    placement: Mapped[str] = mapped_column(String(128), default="")
+    covered: Mapped[bool] = mapped_column(default=True)
+    note: Mapped[str] = mapped_column(Text, default="")
+    model: Mapped[str] = mapped_column(String(200), default="")
+    milliseconds: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    citations: Mapped[list["CitationRow"]] = relationship(lazy="raise", order_by="CitationRow.number")
+    tool_calls: Mapped[list["ToolCallRow"]] = relationship(lazy="raise", order_by="ToolCallRow.position")
+
+
+class CitationRow(Base):
+    """A passage as it was when an answer cited it; it outlives the index version that it came from."""
+
+    __tablename__ = "citations"
+
+    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    passage_id: Mapped[str] = mapped_column(String(64))
+    title: Mapped[str] = mapped_column(String(300))
+    heading_path: Mapped[list[str]]
+    address: Mapped[str] = mapped_column(Text)
+    score: Mapped[float]
+    quote: Mapped[str] = mapped_column(Text)
+
+
+class ToolCallRow(Base):
+    """One use of a tool on the way to an answer."""
+
+    __tablename__ = "tool_calls"
+
+    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    arguments: Mapped[str] = mapped_column(Text)
+    result: Mapped[str] = mapped_column(Text)
+
+
+class FeedbackRow(Base):
+    """What a person thought of an answer; one verdict a person."""
+
+    __tablename__ = "feedback"
+    __table_args__ = (UniqueConstraint("message_id", "author", name="uq_feedback_author"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"))
+    author: Mapped[str] = mapped_column(String(64))
+    verdict: Mapped[str] = mapped_column(String(20))
+    comment: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class SourceRow(Base):
+    """Where documents come from: for now, the folder that ships."""
+
+    __tablename__ = "sources"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    kind: Mapped[str] = mapped_column(String(20))
+    location: Mapped[str] = mapped_column(String(500), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    refreshed_at: Mapped[datetime | None]
+
+
+class DocumentRow(Base):
+    """A page as the last successful refresh saw it."""
+
+    __tablename__ = "documents"
+    __table_args__ = (UniqueConstraint("source_id", "path", name="uq_documents_path"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    source_id: Mapped[str] = mapped_column(ForeignKey("sources.id", ondelete="CASCADE"))
+    path: Mapped[str] = mapped_column(String(500))
+    title: Mapped[str] = mapped_column(String(300))
+    product: Mapped[str] = mapped_column(String(64))
+    address: Mapped[str] = mapped_column(Text)
+    reference: Mapped[str] = mapped_column(Text)
+    text: Mapped[str] = mapped_column(Text)
+    content_hash: Mapped[str] = mapped_column(String(64))
+    updated_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class IndexVersionRow(Base):
+    """A built index. The row whose stage is Production is the live one."""
+
+    __tablename__ = "index_versions"
+    __table_args__ = (Index("ix_index_versions_stage", "stage"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    stage: Mapped[str] = mapped_column(String(12))
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    configuration: Mapped[dict[str, Any]]
+    documents: Mapped[int]
+    passages: Mapped[int]
+    seconds: Mapped[float]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class RefreshRunRow(Base):
+    """One attempt to bring the index up to date."""
+
+    __tablename__ = "refresh_runs"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    trigger: Mapped[str] = mapped_column(String(20))
+    status: Mapped[str] = mapped_column(String(12))
+    reason: Mapped[str] = mapped_column(Text, default="")
+    version_id: Mapped[str | None] = mapped_column(ForeignKey("index_versions.id", ondelete="SET NULL"))
+    started_at: Mapped[datetime] = mapped_column(default=now)
+    finished_at: Mapped[datetime | None]

@@ -1,0 +1,181 @@
+"""The model double, asked by the clients that the product uses."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import httpx
+import openai
+import pytest
+import pytest_asyncio
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
+
+from .language_model import Cut, Failure, Hang, Json, Reply, ScriptedModel, Text, ToolCall, ToolCalls
+
+pytestmark = pytest.mark.asyncio
+LONG = "The registry holds every model version, its metrics and its lineage."
+
+
+@pytest_asyncio.fixture
+async def model() -> AsyncIterator[ScriptedModel]:
+    async with ScriptedModel(api_key="key") as double:
+        yield double
+
+
+def chat(model: ScriptedModel, key: str = "key", retries: int = 0) -> ChatOpenAI:
+    return ChatOpenAI(
+        model=model.name,
+        base_url=model.base_url,
+        api_key=SecretStr(key),
+        max_retries=retries,
+        stream_usage=True,
+    )
+
+
+async def read_stream(client: ChatOpenAI, question: str = "hi") -> list[AIMessageChunk]:
+    chunks = [chunk async for chunk in client.astream(question)]
+    assert all(isinstance(chunk, AIMessageChunk) for chunk in chunks)
+    return chunks
+
+
+async def test_whole_text(model: ScriptedModel) -> None:
+    model.script(Text(LONG))
+    answer = await chat(model).ainvoke("what is the registry?")
+    assert answer.content == LONG
+    assert answer.usage_metadata
+    assert answer.usage_metadata["output_tokens"] > 0
+    assert model.requests[0]["messages"] == [{"content": "what is the registry?", "role": "user"}]
+
+
+async def test_streamed_text_comes_in_chunks_with_usage(model: ScriptedModel) -> None:
+    model.script(Text(LONG, chunk_size=5))
+    chunks = await read_stream(chat(model))
+    assert "".join(str(chunk.content) for chunk in chunks) == LONG
+    assert len([chunk for chunk in chunks if chunk.content]) == -(-len(LONG) // 5)
+    assert [chunk.usage_metadata for chunk in chunks if chunk.usage_metadata]
+
+
+async def test_no_usage_chunk_unless_asked_for(model: ScriptedModel) -> None:
+    model.script(Text("hi"))
+    client = openai.AsyncOpenAI(base_url=model.base_url, api_key="key")
+    stream = await client.chat.completions.create(
+        model="any", messages=[{"role": "user", "content": "hi"}], stream=True
+    )
+    chunks = [chunk async for chunk in stream]
+    assert all(chunk.usage is None for chunk in chunks)
+    assert chunks[-1].choices[0].finish_reason == "stop"
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+async def test_tool_calls(model: ScriptedModel, streaming: bool) -> None:
+    calls = [ToolCall("search", {"query": "drift in the features"}), ToolCall("open", {"page": 2}, id="mine")]
+    model.script(ToolCalls(calls))
+    if streaming:
+        first, *others = await read_stream(chat(model))
+        answer: AIMessage = sum(others, start=first)
+    else:
+        answer = await chat(model).ainvoke("hi")
+    assert [(call["name"], call["args"]) for call in answer.tool_calls] == [
+        ("search", {"query": "drift in the features"}),
+        ("open", {"page": 2}),
+    ]
+    assert answer.tool_calls[1]["id"] == "mine"
+
+
+async def test_tool_call_ids_differ_between_turns(model: ScriptedModel) -> None:
+    model.script(ToolCall("search"), ToolCall("search"))
+    answers = [await chat(model).ainvoke("hi") for _ in range(2)]
+    assert len({answer.tool_calls[0]["id"] for answer in answers}) == 2
+
+
+async def test_broken_tool_arguments_go_out_unchanged(model: ScriptedModel) -> None:
+    model.script(ToolCall("search", '{"query": '))
+    answer = await chat(model).ainvoke("hi")
+    assert answer.invalid_tool_calls[0]["args"] == '{"query": '
+
+
+async def test_wrong_key(model: ScriptedModel) -> None:
+    model.script(Text("never"))
+    with pytest.raises(openai.AuthenticationError):
+        await chat(model, key="other").ainvoke("hi")
+    assert model.requests == []
+
+
+async def test_failure_then_retry(model: ScriptedModel) -> None:
+    model.script(Failure(429, {"error": {"message": "slow down"}}, retry_after=0), Text("now"))
+    answer = await chat(model, retries=1).ainvoke("hi")
+    assert answer.content == "now"
+    assert len(model.requests) == 2
+
+
+async def test_nothing_scripted_says_so_and_is_not_retried(model: ScriptedModel) -> None:
+    with pytest.raises(openai.InternalServerError, match="nothing scripted"):
+        await chat(model, retries=3).ainvoke("hi")
+    assert len(model.requests) == 1
+
+
+async def test_cut_stream(model: ScriptedModel) -> None:
+    model.script(Cut(after="The registry "))
+    seen: list[str] = []
+
+    async def read() -> None:
+        async for chunk in chat(model).astream("hi"):
+            seen.append(str(chunk.content))
+
+    with pytest.raises((openai.APIError, httpx.TransportError)):
+        await read()
+    assert "".join(seen) == "The registry "
+
+
+async def test_cut_without_streaming(model: ScriptedModel) -> None:
+    model.script(Cut())
+    with pytest.raises(openai.APIConnectionError):
+        await chat(model).ainvoke("hi")
+
+
+@pytest.mark.parametrize("after", ["", "The reg"])
+async def test_hang_ends_when_the_client_goes(model: ScriptedModel, after: str) -> None:
+    model.script(Hang(after))
+    asking = asyncio.create_task(read_stream(chat(model)))
+    await model.wait_for(lambda m: len(m.requests) == 1)
+    asking.cancel()
+    await model.wait_for(lambda m: m.abandoned == 1)
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+
+async def test_fallback_sees_the_request_after_the_script_is_used_up(model: ScriptedModel) -> None:
+    def echo(asked: Json) -> Reply:
+        return Text(asked["messages"][-1]["content"].upper())
+
+    model.script(Text("scripted"))
+    model.respond_with(echo)
+    assert [(await chat(model).ainvoke("hi")).content for _ in range(2)] == ["scripted", "HI"]
+
+
+async def test_stop_sequences_end_the_text(model: ScriptedModel) -> None:
+    model.script(Text("Thought: look\nObservation: made up"))
+    answer = await chat(model).ainvoke("hi", stop=["\nObservation:"])
+    assert answer.content == "Thought: look"
+
+
+async def test_models(model: ScriptedModel) -> None:
+    client = openai.AsyncOpenAI(base_url=model.base_url, api_key="key")
+    assert [entry.id async for entry in client.models.list()] == ["scripted-model"]
+
+
+async def test_waiting_in_vain_shows_the_requests(model: ScriptedModel) -> None:
+    model.script(Text("hi"))
+    await chat(model).ainvoke("a question")
+    with pytest.raises(AssertionError, match="a question"):
+        await model.wait_for(lambda m: len(m.requests) == 2, timeout=0.05)
+
+
+async def test_other_servers_are_other_scripts(model: ScriptedModel) -> None:
+    async with ScriptedModel() as second, httpx.AsyncClient() as http:
+        second.script(Text("from the second"))
+        answer = await http.post(f"{second.base_url}/chat/completions", json={"messages": []})
+    assert json.loads(answer.text)["choices"][0]["message"]["content"] == "from the second"
+    assert model.requests == []
