@@ -134,7 +134,8 @@ def _client(place: IndexPlace, version_id: str) -> ClientAPI:
         )
     except (ValueError, ChromaError, OSError) as error:
         raise KnowledgeError(
-            f"The Chroma server at {place.url} cannot be reached. Start it, or correct CHROMA_URL.", detail=str(error)
+            f"The Chroma server at {place.url} cannot be reached. Start it, or correct CHROMA_URL.",
+            detail=str(error),
         ) from error
 
 

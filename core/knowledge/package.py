@@ -48,7 +48,8 @@ def ensure_model(model_dir: Path) -> bool:
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise KnowledgeError(
-            f"The embedding model could not be packaged: {last} Run `make install` again.", detail=done.stderr[-2000:]
+            f"The embedding model could not be packaged: {last} Run `make install` again.",
+            detail=done.stderr[-2000:],
         )
     return True
 

@@ -1,0 +1,1 @@
+"""What keeps the assistant running: the schedule of refreshes and the state of every part."""

@@ -98,6 +98,15 @@ class Sessions:
         """Marks a question as failed, with the sentence that the asker was told."""
         await self._change(event_id, status=Status.FAILED, note=reason)
 
+    async def abandon(self, event_id: str, reason: str) -> None:
+        """Marks a question as failed unless it was answered by now."""
+        async with self._database.begin() as db:
+            await db.execute(
+                update(MessageRow)
+                .where(MessageRow.event_id == event_id, MessageRow.status == Status.PENDING)
+                .values(status=Status.FAILED, note=reason)
+            )
+
     async def unfinished(self, platform: str, since: datetime) -> list[Unfinished]:
         """Questions of a platform asked after `since` whose answers were not delivered, oldest first."""
         async with self._database.begin() as db:

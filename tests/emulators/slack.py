@@ -29,7 +29,7 @@ IDENTITY = {"url": "https://double.slack.test/", "team_id": TEAM, "user_id": BOT
 PEOPLE = {"U0ADA": "ada", "U0LIN": "lin", BOT_USER: "assistant"}
 DIRECT = {"U0ADA": "D0ADA", "U0LIN": "D0LIN"}
 CHANNELS = {"C0HELP": "help", "C0OPS": "ops", "D0ADA": "ada", "D0LIN": "lin"}
-SCOPES = "app_mentions:read assistant:write channels:history chat:write commands im:history reactions:write"
+SCOPES: str = "app_mentions:read assistant:write channels:history chat:write commands im:history reactions:write"
 
 POST_TEXT, UPDATE_TEXT, MARKDOWN_TEXT, BLOCKS = 40_000, 4_000, 12_000, 50
 BLOCK_TEXT = {"section": 3_000, "header": 150, "markdown": 12_000}
@@ -124,7 +124,7 @@ class Envelope:
         return self.socket is not None and waited_until - self.sent_at > ACKNOWLEDGE_WITHIN
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - it is Slack that refuses
     """Slack's {"ok": false}; with `violation` when a well-behaved app never makes such a call."""
 
     def __init__(self, error: str, violation: str = "") -> None:
@@ -137,7 +137,7 @@ class Workspace:
 
     def __init__(self) -> None:
         self.address = ""
-        self.scopes = SCOPES.split()
+        self.scopes: list[str] = [*SCOPES.split()]
         self.stored: list[Message] = []
         self.calls: list[Call] = []
         self.violations: list[str] = []

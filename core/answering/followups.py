@@ -1,0 +1,29 @@
+"""Makes a follow-up searchable: "and on S3?" is looked up together with what it follows.
+
+Comes in: the question and the transcript before it. Goes out: the words to search for. Pure.
+"""
+
+import re
+
+from core.domain.conversation import Message
+
+SHORT = 3
+"""Words up to which a question that follows another one is taken to lean on it."""
+
+_LEANING = re.compile(
+    r"^(and|but|or|so|what about|how about|why|then|also|same)\b|\b(it|its|that|this|these|those|them|they|there|one)\b",
+    re.IGNORECASE,
+)
+
+
+def search_query(question: str, transcript: list[Message]) -> str:
+    """What to search for: the question, behind the last one that stood on its own when it leans on that."""
+    asked = [message.text for message in transcript if message.role == "user"]
+    if not asked or not _leans(question):
+        return question
+    base = next((earlier for earlier in reversed(asked) if not _leans(earlier)), asked[0])
+    return f"{base} {question}"
+
+
+def _leans(question: str) -> bool:
+    return len(question.split()) <= SHORT or _LEANING.search(question) is not None

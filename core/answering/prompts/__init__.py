@@ -1,0 +1,53 @@
+"""What models are told, and how passages are framed for them.
+
+Comes in: questions and passages. Goes out: prompt text. The frame can be read back, which is how the extractive model
+and the crew see the passages that they were given.
+"""
+
+import re
+from importlib.resources import files
+from xml.sax.saxutils import escape, unescape
+
+from core.domain.knowledge import Passage
+
+NOT_COVERED = "NOT_COVERED"
+"""What a model replies when nothing supports an answer."""
+
+_PASSAGE = re.compile(r'<passage n="(\d+)" score="([-\d.]+)" title="([^"]*)">\n(.*?)\n</passage>', re.DOTALL)
+_QUESTION = re.compile(r"<question>\n(.*?)\n</question>", re.DOTALL)
+
+
+def prompt(name: str) -> str:
+    """The text of a prompt file, by its name without ending."""
+    return files(__name__).joinpath(f"{name}.md").read_text(encoding="utf-8").strip()
+
+
+def framed_question(text: str) -> str:
+    """A question between tags, with tags inside it made harmless."""
+    return f"<question>\n{escape(text)}\n</question>"
+
+
+def framed_passages(passages: list[Passage], first: int = 1) -> str:
+    """Numbered passages between tags, with tags inside them made harmless."""
+    if not passages:
+        return "(no passage was found)"
+    return "\n".join(_framed(passage, number) for number, passage in enumerate(passages, first))
+
+
+def read_question(text: str) -> str:
+    """The question in a prompt that `framed_question` wrote; empty when there is none."""
+    found = _QUESTION.findall(text)
+    return unescape(found[-1]) if found else ""
+
+
+def read_passages(text: str) -> list[tuple[int, float, str, str]]:
+    """Number, score, title and text of each passage that a prompt shows, each number once."""
+    found = {
+        int(number): (float(score), title, body) for number, score, title, body in _PASSAGE.findall(text)
+    }
+    return [(n, score, unescape(title), unescape(body)) for n, (score, title, body) in sorted(found.items())]
+
+
+def _framed(passage: Passage, number: int) -> str:
+    title = escape(" — ".join(dict.fromkeys((passage.title, *passage.heading_path[-1:]))), {'"': "'"})
+    return f'<passage n="{number}" score="{passage.score:.2f}" title="{title}">\n{escape(passage.text)}\n</passage>'

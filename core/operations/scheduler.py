@@ -1,0 +1,64 @@
+"""Says when the index is refreshed. APScheduler keeps the time; the refresher does the work.
+
+Comes in: five cron fields from REFRESH_CRON, in UTC. Goes out: calls of `Refresher.finished("schedule")`.
+"""
+
+import logging
+from datetime import UTC, datetime
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
+
+from core.errors import AssistantError, ConfigurationError
+from core.knowledge.refresh import Refresher
+
+LATE_SECONDS = 3600
+"""A refresh that could not start in time is made up for within this."""
+
+_log = logging.getLogger(__name__)
+
+
+class RefreshSchedule:
+    """The schedule of one process. Raises ConfigurationError for fields that cron would not take."""
+
+    def __init__(self, refresher: Refresher, cron: str) -> None:
+        self._refresher = refresher
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        if cron != "off":
+            self._scheduler.add_job(
+                self._refresh,
+                _trigger(cron),
+                id="refresh",
+                max_instances=1,
+                coalesce=True,
+                misfire_grace_time=LATE_SECONDS,
+            )
+
+    def start(self) -> None:
+        """Begins to keep time; needs a running event loop."""
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Stops keeping time; a refresh that runs goes on."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    @property
+    def next_run(self) -> datetime | None:
+        """When the next refresh starts (UTC); None when there is none planned."""
+        job = self._scheduler.get_job("refresh")
+        return getattr(job, "next_run_time", None)
+
+    async def _refresh(self) -> None:
+        try:
+            run = await self._refresher.finished("schedule")
+            _log.info("scheduled refresh: %s", run.status)
+        except AssistantError as error:
+            _log.error("scheduled refresh failed: %s", error)  # noqa: TRY400 - the sentence is enough
+
+
+def _trigger(cron: str) -> CronTrigger:
+    try:
+        return CronTrigger.from_crontab(cron, timezone=UTC)
+    except ValueError as error:
+        raise ConfigurationError(f"REFRESH_CRON={cron!r} is no schedule: {error}.") from error
