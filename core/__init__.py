@@ -1,0 +1,1 @@
+"""What we know and do, whoever asks. No channel and no web framework enters here."""

@@ -1,0 +1,1 @@
+"""The HTTP channel: FastAPI, JSON and server-sent events."""

@@ -29,7 +29,9 @@ IDENTITY = {"url": "https://double.slack.test/", "team_id": TEAM, "user_id": BOT
 PEOPLE = {"U0ADA": "ada", "U0LIN": "lin", BOT_USER: "assistant"}
 DIRECT = {"U0ADA": "D0ADA", "U0LIN": "D0LIN"}
 CHANNELS = {"C0HELP": "help", "C0OPS": "ops", "D0ADA": "ada", "D0LIN": "lin"}
-SCOPES: str = "app_mentions:read assistant:write channels:history chat:write commands im:history reactions:write"
+SCOPES: str = (
+    "app_mentions:read assistant:write channels:history chat:write commands im:history reactions:write"
+)
 
 POST_TEXT, UPDATE_TEXT, MARKDOWN_TEXT, BLOCKS = 40_000, 4_000, 12_000, 50
 BLOCK_TEXT = {"section": 3_000, "header": 150, "markdown": 12_000}

@@ -1,0 +1,158 @@
+"""The endpoints. Each turns a request into a call of the core and the result into a reply."""
+
+import secrets
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response, status
+from fastapi.responses import StreamingResponse
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+
+from bot.http.schemas import (
+    ChatReply,
+    ChatRequest,
+    Deleted,
+    HealthReply,
+    History,
+    IndexRequest,
+    Problem,
+    RefreshReply,
+    SessionId,
+    Welcome,
+)
+from bot.http.sse import answer_events, refresh_events
+from core.bootstrap import Services
+from core.domain.conversation import Mode, Question, Session, SessionKey
+from core.domain.events import AnswerEvent, Completed
+from core.domain.knowledge import Progress, RefreshRun
+from core.errors import AssistantError, UnknownSession
+from core.storage.models import new_id
+from core.version import VERSION
+
+EVENT_STREAM = "text/event-stream"
+PROBLEMS = {
+    401: {"model": Problem, "description": "The API key is missing or wrong."},
+    422: {"model": Problem, "description": "The request cannot be understood; the reason is in `detail`."},
+    503: {"model": Problem, "description": "A part that is needed is down."},
+}
+STREAMED = {200: {"content": {EVENT_STREAM: {}}}}
+
+Accept = Annotated[str, Header()]
+
+
+def services_of(request: Request) -> Services:
+    """The services that the application was made with."""
+    return request.app.state.services
+
+
+Core = Annotated[Services, Depends(services_of)]
+
+
+def check_key(
+    services: Core,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
+    header: Annotated[str | None, Depends(APIKeyHeader(name="X-API-Key", auto_error=False))],
+) -> None:
+    """Lets a request pass that carries the API key, or any when none is set (which only loopback allows)."""
+    expected = services.settings.api_key
+    if expected is None:
+        return
+    given = (bearer.credentials if bearer else header) or ""
+    if not secrets.compare_digest(given.encode(), expected.get_secret_value().encode()):
+        raise HTTPException(
+            status.HTTP_401_UNAUTHORIZED,
+            "Send the API key as `Authorization: Bearer …` or `X-API-Key: …`.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+
+
+open_routes = APIRouter(tags=["service"])
+routes = APIRouter(dependencies=[Depends(check_key)], responses=PROBLEMS)
+
+
+@open_routes.get("/")
+async def welcome(services: Core) -> Welcome:
+    """What this is and where to go."""
+    return Welcome(
+        name="MLOps Assistant",
+        version=VERSION,
+        docs="/docs",
+        console=f"{services.settings.address}/admin",
+        health="/health",
+    )
+
+
+@open_routes.get("/health", responses={503: {"model": HealthReply}})
+async def health(services: Core, response: Response) -> HealthReply:
+    """The state and latency of every part; 503 when one that is needed is down."""
+    measured = await services.health.measure()
+    if not measured.ready:
+        response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    return HealthReply.of(measured, VERSION)
+
+
+@routes.post("/chat", tags=["questions"], response_model=ChatReply, responses=STREAMED)
+async def chat(body: ChatRequest, services: Core, accept: Accept = "") -> ChatReply | StreamingResponse:
+    """Asks the agent. With `Accept: text/event-stream`, the answer comes as it is written."""
+    return await _ask(services, body, Mode.AGENT, accept)
+
+
+@routes.post("/crew-chat", tags=["questions"], response_model=ChatReply, responses=STREAMED)
+async def crew_chat(body: ChatRequest, services: Core, accept: Accept = "") -> ChatReply | StreamingResponse:
+    """Asks the crew: a researcher and a writer. Slower and more thorough; streams its steps likewise."""
+    return await _ask(services, body, Mode.CREW, accept)
+
+
+@routes.get("/history/{session_id}", tags=["sessions"], responses={404: {"model": Problem}})
+async def history(session_id: SessionId, services: Core) -> History:
+    """The transcript of a session, with sources."""
+    session = await _session(services, session_id)
+    return History.of(session, await services.sessions.transcript(session.key))
+
+
+@routes.delete("/history/{session_id}", tags=["sessions"], responses={404: {"model": Problem}})
+async def delete_history(session_id: SessionId, services: Core) -> Deleted:
+    """Deletes a session with everything in it."""
+    session = await _session(services, session_id)
+    return Deleted(session_id=session_id, messages=await services.answering.forget(session.key))
+
+
+@routes.post("/index-docs", tags=["knowledge"], response_model=RefreshReply, responses=STREAMED)
+async def index_docs(
+    services: Core, body: IndexRequest | None = None, accept: Accept = ""
+) -> RefreshReply | StreamingResponse:
+    """Refreshes the index, or joins the refresh that runs. With `Accept: text/event-stream`, shows its progress."""
+    events = services.refresher.refresh("http", rebuild=bool(body and body.rebuild))
+    if EVENT_STREAM in accept:
+        return refresh_events(await anext(events), events)
+    return RefreshReply.of(await _last(events))
+
+
+async def _ask(services: Services, body: ChatRequest, mode: Mode, accept: str) -> ChatReply | StreamingResponse:
+    session_id = body.session_id or new_id()
+    question = Question(SessionKey.http(session_id), body.message, event_id=f"http:{new_id()}", mode=mode)
+    events = services.answering.ask(question)
+    if EVENT_STREAM in accept:
+        return answer_events(await anext(events), events, session_id)
+    return ChatReply.of((await _completed(events)).answer, session_id)
+
+
+async def _completed(events: AsyncIterator[AnswerEvent]) -> Completed:
+    async for event in events:
+        if isinstance(event, Completed):
+            return event
+    raise AssistantError("The answer ended before it was complete. Ask again.")
+
+
+async def _last(events: AsyncIterator[Progress | RefreshRun]) -> RefreshRun:
+    async for event in events:
+        if isinstance(event, RefreshRun):
+            return event
+    raise AssistantError("The refresh ended before it was complete.")
+
+
+async def _session(services: Services, session_id: str) -> Session:
+    session = await services.sessions.find(session_id)
+    if session is None:
+        raise UnknownSession(f"There is no session {session_id!r}.")
+    return session

@@ -1,0 +1,215 @@
+"""What goes over the wire: requests that are checked, replies that are documented at `/docs`."""
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from core.domain.conversation import MAX_QUESTION, Answer, Citation, Message, Session
+from core.domain.knowledge import RefreshRun
+from core.operations.health import Health
+
+SESSION_ID = r"^[A-Za-z0-9._:-]{1,128}$"
+
+SessionId = Annotated[str, StringConstraints(pattern=SESSION_ID)]
+
+
+class ChatRequest(BaseModel):
+    """A question, and the conversation that it belongs to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    message: str = Field(
+        min_length=1, max_length=MAX_QUESTION, examples=["How do I create a DVC pipeline?"], description="The question."
+    )
+    session_id: SessionId | None = Field(None, description="Same id, same conversation; a new one when absent.")
+
+
+class Source(BaseModel):
+    """A passage that backs the answer; `number` is its [n] in the text."""
+
+    number: int
+    title: str
+    heading_path: list[str]
+    address: str
+    score: float = Field(description="Cosine similarity with what was searched, -1..1.")
+    quote: str
+
+    @classmethod
+    def of(cls, citation: Citation) -> Self:
+        """The source of a citation."""
+        return cls(
+            number=citation.number,
+            title=citation.title,
+            heading_path=list(citation.heading_path),
+            address=citation.address,
+            score=citation.score,
+            quote=citation.quote,
+        )
+
+
+class ToolUse(BaseModel):
+    """A tool that was used on the way."""
+
+    name: str
+    arguments: str
+    result: str
+
+
+class ChatReply(BaseModel):
+    """An answer. When `covered` is false, `sources` are merely the nearest pages."""
+
+    session_id: str
+    response: str
+    covered: bool
+    sources: list[Source]
+    tool_calls: list[ToolUse]
+    mode: str
+    model: str
+    note: str
+    milliseconds: int
+
+    @classmethod
+    def of(cls, answer: Answer, session_id: str) -> Self:
+        """The reply that carries an answer."""
+        return cls(
+            session_id=session_id,
+            response=answer.text,
+            covered=answer.covered,
+            sources=[Source.of(citation) for citation in answer.citations],
+            tool_calls=[
+                ToolUse(name=call.name, arguments=call.arguments, result=call.result) for call in answer.tool_calls
+            ],
+            mode=answer.mode,
+            model=answer.model,
+            note=answer.note,
+            milliseconds=answer.milliseconds,
+        )
+
+
+class HistoryMessage(BaseModel):
+    """A line of a transcript; `status` tells how far a question has come."""
+
+    id: str
+    role: str
+    text: str
+    mode: str
+    status: str
+    created_at: datetime
+    sources: list[Source]
+
+    @classmethod
+    def of(cls, message: Message) -> Self:
+        """A message as history shows it."""
+        citations = message.answer.citations if message.answer else ()
+        return cls(
+            id=message.id,
+            role=message.role,
+            text=message.text,
+            mode=message.mode,
+            status=message.status,
+            created_at=message.created_at,
+            sources=[Source.of(citation) for citation in citations],
+        )
+
+
+class History(BaseModel):
+    """A conversation."""
+
+    session_id: str
+    platform: str
+    title: str
+    created_at: datetime
+    messages: list[HistoryMessage]
+
+    @classmethod
+    def of(cls, session: Session, messages: list[Message]) -> Self:
+        """A session with its messages."""
+        return cls(
+            session_id=session.id,
+            platform=session.key.platform,
+            title=session.title,
+            created_at=session.created_at,
+            messages=[HistoryMessage.of(message) for message in messages],
+        )
+
+
+class Deleted(BaseModel):
+    """What a deletion removed."""
+
+    session_id: str
+    messages: int
+
+
+class IndexRequest(BaseModel):
+    """How to refresh the index."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rebuild: bool = Field(False, description="Build a new version even when no page has changed.")
+
+
+class RefreshReply(BaseModel):
+    """How a refresh ended: `promoted` or `unchanged`."""
+
+    run_id: str
+    status: str
+    documents: int | None = None
+    passages: int | None = None
+    seconds: float | None = None
+
+    @classmethod
+    def of(cls, run: RefreshRun) -> Self:
+        """The reply for a finished run."""
+        reply = cls(run_id=run.id, status=run.status)
+        if run.version is None:
+            return reply
+        version = run.version
+        return reply.model_copy(
+            update={"documents": version.documents, "passages": version.passages, "seconds": version.seconds}
+        )
+
+
+class PartReply(BaseModel):
+    """The state of one part."""
+
+    state: str
+    needed: bool
+    milliseconds: float
+    detail: str
+
+
+class HealthReply(BaseModel):
+    """The state of all parts; `ok` is false when one that is needed is down."""
+
+    ok: bool
+    version: str
+    parts: dict[str, PartReply]
+
+    @classmethod
+    def of(cls, health: Health, version: str) -> Self:
+        """The reply for a measurement."""
+        parts = {
+            part.name: PartReply(
+                state=part.state, needed=part.needed, milliseconds=part.milliseconds, detail=part.detail
+            )
+            for part in health.parts
+        }
+        return cls(ok=health.ready, version=version, parts=parts)
+
+
+class Welcome(BaseModel):
+    """Where to go from here."""
+
+    name: str
+    version: str
+    docs: str
+    console: str
+    health: str
+
+
+class Problem(BaseModel):
+    """What went wrong, in a sentence, and whether asking again may help."""
+
+    detail: str
+    retry: bool

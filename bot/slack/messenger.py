@@ -1,0 +1,72 @@
+"""Posts to Slack and edits what it posted.
+
+Comes in: a session and rendered text. Goes out: calls of Slack's Web API, paced below its rates. Posting is repeated
+only when Slack said that it refused (429); an edit can be repeated safely, so it is after 5xx and lost connections too.
+"""
+
+import time
+
+from slack_sdk.http_retry.builtin_async_handlers import (
+    AsyncConnectionErrorRetryHandler,
+    AsyncRateLimitErrorRetryHandler,
+    AsyncServerErrorRetryHandler,
+)
+from slack_sdk.web.async_client import AsyncWebClient
+
+from core.domain.conversation import SessionKey
+
+EDIT_SECONDS = 1.5
+"""Least time between two edits that only show progress: 40 a minute, of 50 that chat.update allows."""
+
+RETRIES = 3
+
+
+class Messenger:
+    """The voice of the bot in one workspace."""
+
+    def __init__(self, token: str, api_url: str) -> None:
+        self.client = AsyncWebClient(
+            token, base_url=f"{api_url}/", retry_handlers=[AsyncRateLimitErrorRetryHandler(RETRIES)]
+        )
+        self._editor = AsyncWebClient(
+            token,
+            base_url=f"{api_url}/",
+            retry_handlers=[
+                AsyncRateLimitErrorRetryHandler(RETRIES),
+                AsyncServerErrorRetryHandler(RETRIES),
+                AsyncConnectionErrorRetryHandler(RETRIES),
+            ],
+        )
+        self._last_edit = 0.0
+
+    async def post(self, session: SessionKey, markdown: str) -> str:
+        """Posts into the thread of a session; gives the message's `ts`."""
+        reply = await self.client.chat_postMessage(
+            channel=session.channel,
+            thread_ts=session.thread or None,
+            markdown_text=markdown,
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+        return str(reply["ts"])
+
+    async def announce(self, channel: str, markdown: str) -> str:
+        """Posts into a channel itself, to open a thread; gives the message's `ts`."""
+        reply = await self.client.chat_postMessage(channel=channel, markdown_text=markdown, unfurl_links=False)
+        return str(reply["ts"])
+
+    async def show_progress(self, session: SessionKey, ts: str, markdown: str) -> None:
+        """Edits a message if enough time has passed since the last such edit; otherwise leaves it for the next."""
+        if time.monotonic() - self._last_edit < EDIT_SECONDS:
+            return
+        self._last_edit = time.monotonic()
+        await self._edit(session, ts, markdown)
+
+    async def finish(self, session: SessionKey, ts: str, parts: list[str]) -> None:
+        """Puts the final text where the progress was; further parts follow as messages of their own."""
+        await self._edit(session, ts, parts[0])
+        for part in parts[1:]:
+            await self.post(session, part)
+
+    async def _edit(self, session: SessionKey, ts: str, markdown: str) -> None:
+        await self._editor.chat_update(channel=session.channel, ts=ts, markdown_text=markdown)

@@ -1,0 +1,80 @@
+"""Renders answers for Slack.
+
+Comes in: domain events and answers. Goes out: Markdown for `markdown_text`, in parts that Slack takes. Pure.
+"""
+
+import re
+from urllib.parse import quote
+
+from bot.splitting import split_markdown
+from core.domain.conversation import Answer, Citation
+from core.domain.events import AnswerEvent, Passages, Searching, Step, TextDelta
+from core.errors import AssistantError
+
+MARKDOWN_LIMIT = 12_000
+"""Characters of `markdown_text`."""
+
+PART_LIMIT = MARKDOWN_LIMIT - 500
+
+WAITING = "_Looking into it…_"
+
+_PINGS = re.compile(r"<(?=[!@](?:channel|here|everyone|subteam|[UW][A-Z0-9]))|@(?=(?:channel|here|everyone)\b)")
+
+
+def render_progress(event: AnswerEvent, text: str) -> str:
+    """What to show while an answer is being made; `text` is what was written so far."""
+    match event:
+        case TextDelta():
+            return _within(defused(text))
+        case Searching(query):
+            return f"_Searching for “{defused(query)[:200]}”…_"
+        case Passages(passages):
+            return f"_Reading {len(passages)} passages…_"
+        case Step(who, what):
+            return f"_{who}: {what}…_"
+        case _:
+            return WAITING
+
+
+def render_answer(answer: Answer) -> list[str]:
+    """The messages of an answer: its text, then the note and the sources."""
+    return split_markdown(f"{defused(answer.text)}{_footer(answer)}", PART_LIMIT)
+
+
+def render_failure(error: AssistantError) -> str:
+    """The sentence for somebody whose question failed."""
+    return f":warning: {defused(error.said)}"
+
+
+def render_question(user: str, text: str) -> str:
+    """The message under which a slash command is answered; naming the asker pings nobody but them."""
+    quoted = "\n".join(f"> {line}" for line in defused(text)[:3000].splitlines())
+    return f"<@{user}> asks:\n{quoted}"
+
+
+def render_refusal(reason: str) -> str:
+    """The sentence, for the asker alone, when we may not post where a slash command was used."""
+    return f"I cannot post here ({reason}). Invite me to this channel with `/invite`, then ask again."
+
+
+def defused(text: str) -> str:
+    """The text with a zero-width space where it would ping somebody."""
+    return _PINGS.sub(lambda found: found[0] + "\u200b", text)
+
+
+def _footer(answer: Answer) -> str:
+    lines = [f"_{answer.note}_"] if answer.note else []
+    if answer.citations:
+        lines.append("**Sources**" if answer.covered else "The nearest pages:")
+        lines += [_source(citation, numbered=answer.covered) for citation in answer.citations]
+    return "\n\n" + "\n".join(lines) if lines else ""
+
+
+def _source(citation: Citation, *, numbered: bool) -> str:
+    label = defused(citation.label).replace("[", "(").replace("]", ")")
+    mark = f"[{citation.number}] " if numbered else ""
+    return f"- {mark}[{label}]({quote(citation.address, safe=':/#?&=%@+~')})"
+
+
+def _within(text: str) -> str:
+    return text if len(text) <= PART_LIMIT else f"{text[:PART_LIMIT]}…"
