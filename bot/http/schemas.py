@@ -20,9 +20,14 @@ class ChatRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     message: str = Field(
-        min_length=1, max_length=MAX_QUESTION, examples=["How do I create a DVC pipeline?"], description="The question."
+        min_length=1,
+        max_length=MAX_QUESTION,
+        examples=["How do I create a DVC pipeline?"],
+        description="The question.",
     )
-    session_id: SessionId | None = Field(None, description="Same id, same conversation; a new one when absent.")
+    session_id: SessionId | None = Field(
+        None, description="Same id, same conversation; a new one when absent."
+    )
 
 
 class Source(BaseModel):
@@ -78,7 +83,8 @@ class ChatReply(BaseModel):
             covered=answer.covered,
             sources=[Source.of(citation) for citation in answer.citations],
             tool_calls=[
-                ToolUse(name=call.name, arguments=call.arguments, result=call.result) for call in answer.tool_calls
+                ToolUse(name=call.name, arguments=call.arguments, result=call.result)
+                for call in answer.tool_calls
             ],
             mode=answer.mode,
             model=answer.model,

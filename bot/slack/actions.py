@@ -12,7 +12,14 @@ from slack_sdk.errors import SlackApiError
 
 from bot.slack.messenger import Messenger
 from bot.slack.reader import PLATFORM, Heard, Payload, read_command
-from bot.slack.renderer import WAITING, render_answer, render_failure, render_progress, render_question, render_refusal
+from bot.slack.renderer import (
+    WAITING,
+    render_answer,
+    render_failure,
+    render_progress,
+    render_question,
+    render_refusal,
+)
 from core.answering.service import AnsweringService, check_text
 from core.domain.conversation import Answer, Mode, Question
 from core.domain.events import Completed, TextDelta

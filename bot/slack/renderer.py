@@ -18,7 +18,9 @@ PART_LIMIT = MARKDOWN_LIMIT - 500
 
 WAITING = "_Looking into it…_"
 
-_PINGS = re.compile(r"<(?=[!@](?:channel|here|everyone|subteam|[UW][A-Z0-9]))|@(?=(?:channel|here|everyone)\b)")
+_PINGS = re.compile(
+    r"<(?=[!@](?:channel|here|everyone|subteam|[UW][A-Z0-9]))|@(?=(?:channel|here|everyone)\b)"
+)
 
 
 def render_progress(event: AnswerEvent, text: str) -> str:

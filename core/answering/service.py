@@ -8,7 +8,8 @@ import asyncio
 import logging
 import time
 import unicodedata
-from collections.abc import AsyncGenerator, Sequence
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
@@ -32,6 +33,9 @@ from core.storage.sessions import Sessions
 REMEMBERED_MESSAGES = 6
 """Earlier messages of a session that an engine is shown."""
 
+REMEMBERED_REFUSALS = 1_000
+"""Events whose text was refused, so that a redelivery is not refused aloud again."""
+
 STILL_WANTED = timedelta(hours=24)
 """Questions left behind by a stopped process are answered if they are younger than this."""
 
@@ -49,17 +53,35 @@ class Engine(Protocol):
 class AnsweringService:
     """The one door to the answering room."""
 
-    def __init__(self, sessions: Sessions, engines: dict[Mode, Engine]) -> None:
+    def __init__(self, sessions: Sessions, load_engines: Callable[[], dict[Mode, Engine]]) -> None:
         self._sessions = sessions
-        self._engines = engines
+        self._load_engines = load_engines
+        self._engines: dict[Mode, Engine] | None = None
+        self._loading = asyncio.Lock()
         self._turns: WeakValueDictionary[SessionKey, asyncio.Lock] = WeakValueDictionary()
+        self._refused: OrderedDict[str, None] = OrderedDict()
+
+    async def warm_up(self) -> dict[Mode, Engine]:
+        """Loads the engines on a thread, once; the first question waits for it."""
+        async with self._loading:
+            if self._engines is None:
+                self._engines = await asyncio.to_thread(self._load_engines)
+            return self._engines
 
     async def accept(self, question: Question) -> bool:
         """Stores a question before anything is promised. False: it was delivered before, so do nothing.
 
-        Raises InputError for text that cannot be answered; nothing is stored then.
+        Raises InputError, once, for text that cannot be answered; nothing is stored then.
         """
-        check_text(question.text)
+        if question.event_id in self._refused:
+            return False
+        try:
+            check_text(question.text)
+        except InputError:
+            self._refused[question.event_id] = None
+            if len(self._refused) > REMEMBERED_REFUSALS:
+                self._refused.popitem(last=False)
+            raise
         return await self._sessions.claim(question)
 
     async def answer(self, question: Question) -> AsyncGenerator[AnswerEvent]:
@@ -120,7 +142,8 @@ class AnsweringService:
         started = time.monotonic()
         transcript = await self._sessions.transcript(question.session, last=REMEMBERED_MESSAGES + 1)
         earlier = [message for message in transcript if message.status is not Status.PENDING]
-        async for event in self._engines[question.mode].run(question.text, earlier[-REMEMBERED_MESSAGES:]):
+        engine = (await self.warm_up())[question.mode]
+        async for event in engine.run(question.text, earlier[-REMEMBERED_MESSAGES:]):
             if isinstance(event, Completed):
                 spent = int((time.monotonic() - started) * 1000)
                 answer: Answer = replace(event.answer, milliseconds=spent)

@@ -1,0 +1,171 @@
+"""The command `mlops-assistant`.
+
+Comes in: what somebody typed. Goes out: exit status 0, or one sentence on standard error and status 1. Each command
+imports what it needs, so that `--help` is quick.
+"""
+
+import asyncio
+import logging
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from core.errors import AssistantError
+from core.settings import Settings, load_settings
+
+console = Console()
+complaints = Console(stderr=True)
+
+app = typer.Typer(
+    name="mlops-assistant",
+    help="Answers MLOps questions in Slack, Discord, HTTP and a console, with its sources.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+class Engine(StrEnum):
+    """Who answers."""
+
+    agent = "agent"
+    crew = "crew"
+
+
+def main() -> None:
+    """Runs the command; every expected failure is one sentence."""
+    with sentences():
+        app()
+
+
+@contextmanager
+def sentences() -> Generator[None]:
+    """Turns an AssistantError into one sentence on standard error and exit status 1."""
+    try:
+        yield
+    except AssistantError as error:
+        logging.getLogger(__name__).debug("failed", exc_info=error)
+        complaints.print(f"[red]✗[/] {error.said}", highlight=False, soft_wrap=True)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer's signature of a callback
+    if wanted:
+        from core.version import VERSION
+
+        console.print(f"mlops-assistant {VERSION}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def serve(
+    roles: Annotated[
+        str | None,
+        typer.Option(
+            help="What this process does, comma-separated: http, slack, discord, scheduler. All by default."
+        ),
+    ] = None,
+) -> None:
+    """Serve HTTP, the console and every chat platform whose token is set."""
+    from bot.serve import serve as run
+
+    run(_settings(**({"roles": roles} if roles else {})), console)
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="What you want to know.")],
+    mode: Annotated[Engine, typer.Option(help="Who answers.")] = Engine.agent,
+    session: Annotated[str | None, typer.Option(help="Name of a conversation to go on with.")] = None,
+) -> None:
+    """Ask a question and watch the answer being written, with its sources."""
+    from bot.commands import ask as run
+
+    asyncio.run(run(_prepared(), question, mode.value, session, console))
+
+
+@app.command()
+def refresh(
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Build anew even when no page has changed.")
+    ] = False,
+) -> None:
+    """Bring the index up to date with the pages of the knowledge base."""
+    from bot.commands import refresh as run
+
+    asyncio.run(run(_prepared(), console, rebuild=rebuild))
+
+
+@app.command()
+def migrate(
+    revision: Annotated[str, typer.Argument(help="head, base, -1 or a revision.")] = "head",
+) -> None:
+    """Bring the tables of the database up to date, or back to an earlier revision."""
+    from core.storage.migrate import migrate as run
+
+    console.print(f"[green]✓[/] The database is at revision {run(_settings().sqlalchemy_url, revision)}.")
+
+
+@app.command()
+def doctor() -> None:
+    """Check database, index, models and chat platforms, and say what to mend."""
+    from bot.doctor import examine
+
+    marks = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[dim]–[/]"}
+    findings = asyncio.run(examine(_settings()))
+    for finding in findings:
+        console.print(
+            f"{marks[finding.well]} {finding.part}: {finding.said}", highlight=False, soft_wrap=True
+        )
+    if any(finding.well is False for finding in findings):
+        raise typer.Exit(1)
+
+
+def _settings(**overrides: str) -> Settings:
+    settings = load_settings(**overrides)
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for chatty in (
+        "httpx",
+        "apscheduler",
+        "alembic",
+        "chromadb",
+        "crewai",
+        "slack_bolt",
+        "discord",
+        "watchfiles",
+    ):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="pydantic.main")
+    return settings
+
+
+def _prepared() -> Settings:
+    """Settings, with VAR_DIR made ready unless a running service has done so."""
+    from core.bootstrap import prepare
+    from core.operations.ownership import owner_address
+
+    settings = _settings()
+    if owner_address(settings) is None:
+        prepare(settings, console.print)
+    return settings
+
+
+if __name__ == "__main__":
+    main()

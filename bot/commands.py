@@ -1,0 +1,48 @@
+"""The work of `ask` and `refresh`: through the service that runs, or on the spot when none does.
+
+Comes in: settings and what was typed. Goes out: text in the terminal.
+"""
+
+from rich.console import Console
+
+from bot.remote import ask_service, refresh_service
+from bot.terminal import show_answer, show_refresh
+from core.bootstrap import Services, open_services
+from core.domain.conversation import Mode, Question, SessionKey
+from core.errors import IndexMissing
+from core.operations.ownership import own_folder, owner_address
+from core.settings import Settings
+from core.storage.models import new_id
+
+
+async def ask(settings: Settings, text: str, mode: str, session: str | None, console: Console) -> None:
+    """Asks a question and shows the answer. Raises AssistantError."""
+    session_id = session or new_id()
+    if address := owner_address(settings):
+        await show_answer(ask_service(address, settings, text, session_id, Mode(mode)), console)
+        return
+    with own_folder(settings):
+        async with open_services(settings) as services:
+            await _ensure_index(services, console)
+            question = Question(
+                SessionKey.http(session_id), text, event_id=f"command:{new_id()}", mode=Mode(mode)
+            )
+            await show_answer(services.answering.ask(question), console)
+
+
+async def refresh(settings: Settings, console: Console, *, rebuild: bool) -> None:
+    """Refreshes the index and shows its progress. Raises AssistantError."""
+    if address := owner_address(settings):
+        await show_refresh(refresh_service(address, settings, rebuild=rebuild), console)
+        return
+    with own_folder(settings):
+        async with open_services(settings) as services:
+            await services.refresher.tidy()
+            await show_refresh(services.refresher.refresh("command", rebuild=rebuild), console)
+
+
+async def _ensure_index(services: Services, console: Console) -> None:
+    try:
+        await services.retriever.check()
+    except IndexMissing:
+        await show_refresh(services.refresher.refresh("command"), console)

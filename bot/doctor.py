@@ -1,0 +1,159 @@
+"""Looks at every part and says what to mend.
+
+Comes in: settings. Goes out: one `Finding` a part. It changes nothing and needs nothing to run. Called by `doctor`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import httpx
+from sqlalchemy.engine import make_url
+
+from core.errors import AssistantError, ChannelError, IndexMissing, KnowledgeError, SchemaOutdated
+from core.knowledge.embed import Embedder
+from core.knowledge.index import IndexPlace, PassageIndex
+from core.knowledge.package import is_packaged
+from core.operations.endpoint import reach_model
+from core.operations.ownership import owner_address
+from core.settings import Settings
+from core.storage.engine import Database
+from core.storage.library import Library
+
+MESSAGE_CONTENT = (1 << 18) | (1 << 19)
+"""Flags of a Discord application whose message content intent is on, verified or limited."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was seen of one part; `well` is None for a part that is switched off."""
+
+    part: str
+    well: bool | None
+    said: str
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Findings on all parts, in the order in which they should be mended."""
+    checks: list[tuple[str, Callable[[Settings], Awaitable[str | None]]]] = [
+        ("database", _database),
+        ("embedding model", _embedding_model),
+        ("index", _index),
+        ("language model", _language_model),
+        ("slack", _slack),
+        ("discord", _discord),
+    ]
+    return [await _finding(part, check, settings) for part, check in checks]
+
+
+async def _finding(
+    part: str, check: Callable[[Settings], Awaitable[str | None]], settings: Settings
+) -> Finding:
+    try:
+        said = await check(settings)
+    except AssistantError as error:
+        return Finding(part, well=False, said=error.said)
+    return Finding(part, well=None if said is None else True, said=said or "off: its token is not set")
+
+
+async def _database(settings: Settings) -> str:
+    path = make_url(settings.sqlalchemy_url).database
+    database = Database(settings.sqlalchemy_url)
+    try:
+        await database.ping()
+    except SchemaOutdated:
+        raise SchemaOutdated(
+            f"The database {path} has no tables yet. Run `mlops-assistant migrate`."
+        ) from None
+    finally:
+        await database.close()
+    return database.name
+
+
+async def _embedding_model(settings: Settings) -> str:
+    if not is_packaged(settings.model_dir):
+        raise KnowledgeError("The embedding model is not packaged yet. `mlops-assistant refresh` does it.")
+    await asyncio.to_thread(Embedder, settings.model_dir)
+    return f"all-MiniLM-L6-v2 in {settings.model_dir}"
+
+
+async def _index(settings: Settings) -> str:
+    if address := await asyncio.to_thread(owner_address, settings):
+        return await _index_of_service(address)
+    database = Database(settings.sqlalchemy_url)
+    try:
+        version = await Library(database).production()
+    except SchemaOutdated:
+        version = None
+    finally:
+        await database.close()
+    if version is None:
+        raise IndexMissing("There is no index yet. Run `mlops-assistant refresh`.")
+    place = IndexPlace(settings.index_dir, settings.chroma_url)
+    index = await asyncio.to_thread(PassageIndex.open, place, version.id, passages=version.passages)
+    index.close()
+    return f"{version.passages} passages of {version.documents} pages"
+
+
+async def _index_of_service(address: str) -> str:
+    try:
+        async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
+            part = (await client.get(f"{address}/health")).json()["parts"]["index"]
+    except (httpx.HTTPError, ValueError, KeyError) as error:
+        raise KnowledgeError(
+            f"The running service at {address} does not tell its health: {error!r}."
+        ) from error
+    if part["state"] != "up":
+        raise KnowledgeError(part["detail"])
+    return f"{part['detail']} (in the service at {address})"
+
+
+async def _language_model(settings: Settings) -> str:
+    if settings.model_endpoint is None:
+        return "none set up: answers are quoted. OPENROUTER_API_KEY or LLM_BASE_URL sets one"
+    await reach_model(settings)
+    return f"{settings.llm_model} at {settings.model_endpoint[0]}"
+
+
+async def _slack(settings: Settings) -> str | None:
+    if settings.slack_bot_token is None:
+        return None
+    from bot.slack.app import check_tokens  # noqa: PLC0415 - only when Slack is on
+    from bot.slack.messenger import Messenger  # noqa: PLC0415
+
+    app_token = settings.slack_app_token.get_secret_value() if settings.slack_app_token else None
+    messenger = Messenger(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
+    try:
+        missing = await check_tokens(messenger, app_token)
+    except (OSError, TimeoutError) as error:
+        raise ChannelError(f"Slack cannot be reached at {settings.slack_api_url}: {error}.") from error
+    if missing:
+        raise ChannelError(
+            f"The app lacks the scopes {', '.join(missing)}. Install it again from the manifest."
+        )
+    return "tokens and scopes are right"
+
+
+async def _discord(settings: Settings) -> str | None:
+    if settings.discord_bot_token is None:
+        return None
+    headers = {"Authorization": f"Bot {settings.discord_bot_token.get_secret_value()}"}
+    try:
+        async with httpx.AsyncClient(
+            base_url=settings.discord_api_url, timeout=10, headers=headers
+        ) as client:
+            reply = await client.get("/applications/@me")
+    except httpx.HTTPError as error:
+        raise ChannelError(f"Discord cannot be reached at {settings.discord_api_url}: {error}.") from error
+    if reply.status_code == httpx.codes.UNAUTHORIZED:
+        raise ChannelError(
+            "Discord refused DISCORD_BOT_TOKEN. Copy it again from the developer portal, page Bot."
+        )
+    if reply.is_error:
+        raise ChannelError(f"Discord answered HTTP {reply.status_code} to the look-up of the application.")
+    if not reply.json().get("flags", 0) & MESSAGE_CONTENT:
+        raise ChannelError(
+            "The message content intent is off: replies in threads need a mention. Switch it on in the developer "
+            "portal, page Bot."
+        )
+    return "token and intents are right"

@@ -1,0 +1,187 @@
+"""Runs everything that is on in one asyncio program: HTTP, console, Slack, Discord and the schedule.
+
+Comes in: settings. Goes out: a service that runs until it is told to stop. Called by the command `serve`.
+"""
+
+import asyncio
+import logging
+import signal
+import socket
+from typing import Protocol
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from rich.console import Console
+
+from admin.auth import ConsoleAccess, console_access
+from admin.mount import mount_console
+from bot.http.app import create_app
+from bot.terminal import show_refresh
+from core.bootstrap import Services, open_services, prepare, settle
+from core.errors import AssistantError, ConfigurationError, IndexMissing
+from core.operations.ownership import own_folder
+from core.settings import Settings
+
+STOP_SECONDS = 10
+"""How long open requests may take once the service is told to stop."""
+
+_log = logging.getLogger(__name__)
+
+
+class Channel(Protocol):
+    """What Slack and Discord have in common."""
+
+    async def start(self) -> None:
+        """Connects. Raises ChannelError when the platform refuses us."""
+        ...
+
+    async def stop(self) -> None:
+        """Disconnects."""
+        ...
+
+    async def check(self) -> str:
+        """The state of the connection; raises when it is down."""
+        ...
+
+
+def serve(settings: Settings, console: Console) -> None:
+    """Prepares VAR_DIR, then runs until SIGINT or SIGTERM. Raises AssistantError when it cannot start."""
+    if "http" in settings.roles:
+        check_port(settings)
+    with own_folder(settings, address=settings.address if "http" in settings.roles else None):
+        prepare(settings, console.print)
+        access = console_access(settings)
+        asyncio.run(_run(settings, access, console))
+
+
+def check_port(settings: Settings) -> None:
+    """Raises ConfigurationError when something else listens where we are to listen."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"Port {settings.port} on {settings.host} cannot be used ({error.strerror}). "
+                "Stop what listens there, or set another PORT."
+            ) from error
+
+
+async def _run(settings: Settings, access: ConsoleAccess, console: Console) -> None:
+    async with open_services(settings) as services:
+        await services.refresher.tidy()
+        await _first_index(services, console)
+        channels = _channels(services)
+        app = create_app(services)
+        if "http" in settings.roles:
+            mount_console(app, services, access)
+        _mount_slack(app, channels)
+        running = asyncio.create_task(
+            _serve_http(app, settings) if "http" in settings.roles else _wait_for_signal()
+        )
+        starting = asyncio.create_task(_start(services, channels, console))
+        _greet(settings, access, console)
+        try:
+            await asyncio.wait({running, starting}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+            await running
+        finally:
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            await asyncio.gather(*(channel.stop() for channel in channels.values()))
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+async def _first_index(services: Services, console: Console) -> None:
+    """Builds the index before anything is served when there is none; reads it otherwise."""
+    try:
+        await services.retriever.check()
+    except IndexMissing:
+        await show_refresh(services.refresher.refresh("start"), console)
+
+
+async def _start(services: Services, channels: dict[str, Channel], console: Console) -> None:
+    """Connects the channels, loads the engines, and looks whether the pages have changed since the last build."""
+    for name, channel in channels.items():
+        services.health.add(name, channel.check)
+        await channel.start()
+        console.print(f"[green]✓[/] {name.capitalize()}: {await _state(channel)}")
+    await services.answering.warm_up()
+    if "scheduler" in services.settings.roles:
+        services.schedule.start()
+    settle()
+    try:
+        await services.refresher.finished("start")
+    except AssistantError as error:
+        _log.error("the refresh at start failed: %s", error)  # noqa: TRY400 - the live index serves on
+
+
+async def _state(channel: Channel) -> str:
+    try:
+        return await channel.check()
+    except AssistantError as error:
+        return error.said
+
+
+def _channels(services: Services) -> dict[str, Channel]:
+    """The channels whose token is there and whose role this process has; each is imported only then."""
+    settings = services.settings
+    channels: dict[str, Channel] = {}
+    if settings.slack_bot_token and "slack" in settings.roles:
+        from bot.slack.app import SlackChannel  # noqa: PLC0415
+
+        channels["slack"] = SlackChannel(settings, services.answering)
+    if settings.discord_bot_token and "discord" in settings.roles:
+        from bot.discord.client import DiscordChannel  # noqa: PLC0415
+
+        channels["discord"] = DiscordChannel(settings, services.answering)
+    return channels
+
+
+def _mount_slack(app: FastAPI, channels: dict[str, Channel]) -> None:
+    handler = getattr(channels.get("slack"), "http_handler", None)
+    if handler is None:
+        return
+
+    async def slack_events(request: Request) -> Response:
+        return await handler.handle(request)
+
+    app.add_api_route("/slack/events", slack_events, methods=["POST"], include_in_schema=False)
+
+
+async def _serve_http(app: FastAPI, settings: Settings) -> None:
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+    await uvicorn.Server(config).serve()
+
+
+async def _wait_for_signal() -> None:
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    await stop.wait()
+
+
+def _greet(settings: Settings, access: ConsoleAccess, console: Console) -> None:
+    if "http" not in settings.roles:
+        return
+    console.print(f"[green]✓[/] Console: [bold]{settings.address}/admin[/]")
+    if access.generated:
+        console.print(
+            f"  Password: [bold]{access.generated}[/]  (shown this once; ADMIN_PASSWORD sets another)"
+        )
+    console.print(f"[green]✓[/] API:     {settings.address}/docs")
+    if settings.model_endpoint is None:
+        console.print(
+            "  No language model is set up: answers are quoted. OPENROUTER_API_KEY or LLM_BASE_URL sets one."
+        )
