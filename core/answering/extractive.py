@@ -36,7 +36,7 @@ def extract(prompt: str) -> str:
     """The best-fitting passages of a prompt, quoted; NOT_COVERED when none is about the question."""
     question = _words(read_question(prompt))
     ranked = sorted(
-        ((score + WORD_BONUS * _share(question, f"{title} {text}"), number, title, text)
+        ((score + WORD_BONUS * _share(question, text), number, title, text)
          for number, score, title, text in read_passages(prompt) if score >= SUPPORTING_SCORE),
         key=lambda row: -row[0],
     )  # fmt: skip

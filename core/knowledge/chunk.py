@@ -5,6 +5,7 @@ heading path; paragraphs, lists, tables and code fences stay whole. Called by th
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -15,30 +16,40 @@ from core.domain.knowledge import Document, Passage
 MAX_TOKENS = 220
 """Of the 256 word pieces that all-MiniLM-L6-v2 reads; the rest is for the title and headings before the text."""
 
-CONFIGURATION = {"chunking": "sections of whole blocks", "max_tokens": MAX_TOKENS}
+CONFIGURATION = {"chunking": "sections of whole blocks, short ones joined, headings not repeated", "max_tokens": MAX_TOKENS}
 
+_WORD = re.compile(r"[a-z0-9_]{3,}")
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 
 @dataclass(frozen=True)
-class _Block:
+class _Section:
+    """Text below one heading; `headings` is the path to it, outermost first."""
+
     headings: tuple[str, ...]
     text: str
+    tokens: int
 
 
 def chunk(document: Document, count_tokens: Callable[[str], int]) -> list[Passage]:
     """The passages of a document, in reading order. A block longer than MAX_TOKENS becomes a passage alone."""
-    passages: list[Passage] = []
-    for headings, texts in _sections(document.text):
-        for text in _packed(texts, count_tokens):
-            passages.append(_passage(document, headings, text))
+    sections = [
+        _Section(headings, text, count_tokens(text))
+        for headings, blocks in _sections(document.text)
+        for text in _packed(blocks, count_tokens)
+    ]
+    passages = [_passage(document, section) for section in _joined(sections)]
     return list({passage.id: passage for passage in passages}.values())
 
 
 def embedding_text(passage: Passage) -> str:
-    """What is embedded for a passage: its title and headings, then its text."""
-    context = " > ".join(dict.fromkeys((passage.title, *passage.heading_path)))
-    return f"{context}\n{passage.text}"
+    """What is embedded for a passage: the title and headings that its text does not repeat anyway, then the text.
+
+    Repetition dilutes: "To create a DVC pipeline, …" is found at a cosine of 0.73 alone and of 0.50 below its own title.
+    """
+    said = _words(passage.text)
+    context = [part for part in dict.fromkeys((passage.title, *passage.heading_path)) if not _words(part) <= said]
+    return "\n".join([" > ".join(context), passage.text] if context else [passage.text])
 
 
 def anchor(heading: str) -> str:
@@ -47,20 +58,26 @@ def anchor(heading: str) -> str:
     return kept.strip().replace(" ", "-")
 
 
+def _words(text: str) -> set[str]:
+    return set(_WORD.findall(text.lower()))
+
+
 def _sections(markdown: str) -> Iterator[tuple[tuple[str, ...], list[str]]]:
-    section: tuple[str, ...] | None = None
-    texts: list[str] = []
-    for block in _blocks(markdown):
-        if block.headings != section and texts and section is not None:
-            yield section, texts
-            texts = []
-        section = block.headings
-        texts.append(block.text)
-    if texts and section is not None:
-        yield section, texts
+    """Each heading path with the blocks directly below it."""
+    blocks: list[str] = []
+    current: tuple[str, ...] = ()
+    for headings, block in _blocks(markdown):
+        if headings != current and blocks:
+            yield current, blocks
+            blocks = []
+        current = headings
+        blocks.append(block)
+    if blocks:
+        yield current, blocks
 
 
-def _blocks(markdown: str) -> Iterator[_Block]:
+def _blocks(markdown: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Each top-level block of the Markdown with the path of headings above it."""
     lines = markdown.splitlines()
     path: list[tuple[int, str]] = []
     tokens = _MARKDOWN.parse(markdown)
@@ -73,34 +90,60 @@ def _blocks(markdown: str) -> Iterator[_Block]:
             continue
         text = "\n".join(lines[token.map[0] : token.map[1]]).strip("\n")
         if text.strip():
-            yield _Block(tuple(heading for _, heading in path), text)
+            yield tuple(heading for _, heading in path), text
 
 
-def _packed(texts: list[str], count_tokens: Callable[[str], int]) -> Iterator[str]:
+def _packed(blocks: list[str], count_tokens: Callable[[str], int]) -> Iterator[str]:
+    """Blocks of one section put together up to MAX_TOKENS."""
     kept: list[str] = []
     size = 0
-    for text in texts:
-        tokens = count_tokens(text)
+    for block in blocks:
+        tokens = count_tokens(block)
         if kept and size + tokens > MAX_TOKENS:
             yield "\n\n".join(kept)
             kept, size = [], 0
-        kept.append(text)
+        kept.append(block)
         size += tokens
     if kept:
         yield "\n\n".join(kept)
 
 
-def _passage(document: Document, headings: tuple[str, ...], text: str) -> Passage:
-    identity = "\n".join((document.path, *headings, text))
+def _joined(sections: list[_Section]) -> Iterator[_Section]:
+    """Short neighbours below the same second-level heading put together, so that no passage is a mere line."""
+    kept: _Section | None = None
+    for section in sections:
+        if kept and kept.headings[:2] == section.headings[:2] and kept.tokens + section.tokens <= MAX_TOKENS:
+            kept = _join(kept, section)
+            continue
+        if kept:
+            yield kept
+        kept = section
+    if kept:
+        yield kept
+
+
+def _join(first: _Section, second: _Section) -> _Section:
+    shared = first.headings[:2]
+    texts = [_under_heading(section, shared) for section in (first, second)]
+    return _Section(shared, "\n\n".join(texts), first.tokens + second.tokens)
+
+
+def _under_heading(section: _Section, shared: tuple[str, ...]) -> str:
+    below = section.headings[len(shared) :]
+    return f"**{below[-1]}**\n\n{section.text}" if below else section.text
+
+
+def _passage(document: Document, section: _Section) -> Passage:
+    identity = "\n".join((document.path, *section.headings, section.text))
     address = document.address
-    if len(headings) > 1:
-        address = f"{address}#{anchor(headings[-1])}"
+    if len(section.headings) > 1:
+        address = f"{address}#{anchor(section.headings[-1])}"
     return Passage(
         id=hashlib.sha256(identity.encode()).hexdigest()[:32],
         document=document.path,
         title=document.title,
-        heading_path=headings,
+        heading_path=section.headings,
         address=address,
-        text=text,
+        text=section.text,
         product=document.product,
     )
