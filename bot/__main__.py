@@ -22,6 +22,18 @@ from core.settings import Settings, load_settings
 console = Console()
 complaints = Console(stderr=True)
 
+CHATTY = {
+    "alembic": logging.WARNING,
+    "apscheduler": logging.WARNING,
+    "crewai": logging.ERROR,
+    "crewai_core": logging.ERROR,
+    "discord": logging.WARNING,
+    "httpx": logging.WARNING,
+    "slack_bolt": logging.ERROR,
+    "uvicorn": logging.WARNING,
+}
+"""How loud each library may be; the rest follows LOG_LEVEL."""
+
 app = typer.Typer(
     name="mlops-assistant",
     help="Answers MLOps questions in Slack, Discord, HTTP and a console, with its sources.",
@@ -78,9 +90,7 @@ def _options(
 def serve(
     roles: Annotated[
         str | None,
-        typer.Option(
-            help="What this process does, comma-separated: http, slack, discord, scheduler. All by default."
-        ),
+        typer.Option(help="What this process does, comma-separated: http, slack, discord, scheduler. All by default."),
     ] = None,
 ) -> None:
     """Serve HTTP, the console and every chat platform whose token is set."""
@@ -103,9 +113,7 @@ def ask(
 
 @app.command()
 def refresh(
-    rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Build anew even when no page has changed.")
-    ] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build anew even when no page has changed.")] = False,
 ) -> None:
     """Bring the index up to date with the pages of the knowledge base."""
     from bot.commands import refresh as run
@@ -131,9 +139,7 @@ def doctor() -> None:
     marks = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[dim]–[/]"}
     findings = asyncio.run(examine(_settings()))
     for finding in findings:
-        console.print(
-            f"{marks[finding.well]} {finding.part}: {finding.said}", highlight=False, soft_wrap=True
-        )
+        console.print(f"{marks[finding.well]} {finding.part}: {finding.said}", highlight=False, soft_wrap=True)
     if any(finding.well is False for finding in findings):
         raise typer.Exit(1)
 
@@ -141,17 +147,8 @@ def doctor() -> None:
 def _settings(**overrides: str) -> Settings:
     settings = load_settings(**overrides)
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for chatty in (
-        "httpx",
-        "apscheduler",
-        "alembic",
-        "chromadb",
-        "crewai",
-        "slack_bolt",
-        "discord",
-        "watchfiles",
-    ):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for chatty, level in CHATTY.items():
+        logging.getLogger(chatty).setLevel(level)
     warnings.filterwarnings("ignore", module="pydantic.main")
     return settings
 

@@ -24,9 +24,7 @@ async def ask(settings: Settings, text: str, mode: str, session: str | None, con
     with own_folder(settings):
         async with open_services(settings) as services:
             await _ensure_index(services, console)
-            question = Question(
-                SessionKey.http(session_id), text, event_id=f"command:{new_id()}", mode=Mode(mode)
-            )
+            question = Question(SessionKey.http(session_id), text, event_id=f"command:{new_id()}", mode=Mode(mode))
             await show_answer(services.answering.ask(question), console)
 
 

@@ -46,9 +46,7 @@ async def examine(settings: Settings) -> list[Finding]:
     return [await _finding(part, check, settings) for part, check in checks]
 
 
-async def _finding(
-    part: str, check: Callable[[Settings], Awaitable[str | None]], settings: Settings
-) -> Finding:
+async def _finding(part: str, check: Callable[[Settings], Awaitable[str | None]], settings: Settings) -> Finding:
     try:
         said = await check(settings)
     except AssistantError as error:
@@ -62,9 +60,7 @@ async def _database(settings: Settings) -> str:
     try:
         await database.ping()
     except SchemaOutdated:
-        raise SchemaOutdated(
-            f"The database {path} has no tables yet. Run `mlops-assistant migrate`."
-        ) from None
+        raise SchemaOutdated(f"The database {path} has no tables yet. Run `mlops-assistant migrate`.") from None
     finally:
         await database.close()
     return database.name
@@ -100,9 +96,7 @@ async def _index_of_service(address: str) -> str:
         async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
             part = (await client.get(f"{address}/health")).json()["parts"]["index"]
     except (httpx.HTTPError, ValueError, KeyError) as error:
-        raise KnowledgeError(
-            f"The running service at {address} does not tell its health: {error!r}."
-        ) from error
+        raise KnowledgeError(f"The running service at {address} does not tell its health: {error!r}.") from error
     if part["state"] != "up":
         raise KnowledgeError(part["detail"])
     return f"{part['detail']} (in the service at {address})"
@@ -128,9 +122,7 @@ async def _slack(settings: Settings) -> str | None:
     except (OSError, TimeoutError) as error:
         raise ChannelError(f"Slack cannot be reached at {settings.slack_api_url}: {error}.") from error
     if missing:
-        raise ChannelError(
-            f"The app lacks the scopes {', '.join(missing)}. Install it again from the manifest."
-        )
+        raise ChannelError(f"The app lacks the scopes {', '.join(missing)}. Install it again from the manifest.")
     return "tokens and scopes are right"
 
 
@@ -139,16 +131,12 @@ async def _discord(settings: Settings) -> str | None:
         return None
     headers = {"Authorization": f"Bot {settings.discord_bot_token.get_secret_value()}"}
     try:
-        async with httpx.AsyncClient(
-            base_url=settings.discord_api_url, timeout=10, headers=headers
-        ) as client:
+        async with httpx.AsyncClient(base_url=settings.discord_api_url, timeout=10, headers=headers) as client:
             reply = await client.get("/applications/@me")
     except httpx.HTTPError as error:
         raise ChannelError(f"Discord cannot be reached at {settings.discord_api_url}: {error}.") from error
     if reply.status_code == httpx.codes.UNAUTHORIZED:
-        raise ChannelError(
-            "Discord refused DISCORD_BOT_TOKEN. Copy it again from the developer portal, page Bot."
-        )
+        raise ChannelError("Discord refused DISCORD_BOT_TOKEN. Copy it again from the developer portal, page Bot.")
     if reply.is_error:
         raise ChannelError(f"Discord answered HTTP {reply.status_code} to the look-up of the application.")
     if not reply.json().get("flags", 0) & MESSAGE_CONTENT:

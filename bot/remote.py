@@ -31,9 +31,7 @@ async def ask_service(
             yield event
 
 
-async def refresh_service(
-    address: str, settings: Settings, *, rebuild: bool
-) -> AsyncGenerator[Progress | RefreshRun]:
+async def refresh_service(address: str, settings: Settings, *, rebuild: bool) -> AsyncGenerator[Progress | RefreshRun]:
     """Refreshes the index of the service at `address`. Raises AssistantError with what it said."""
     async for name, data in _stream(address, "/index-docs", settings, {"rebuild": rebuild}):
         if name == "progress":
@@ -50,9 +48,7 @@ async def _stream(
         headers["X-API-Key"] = settings.api_key.get_secret_value()
     try:
         async with (
-            httpx.AsyncClient(
-                base_url=address, timeout=httpx.Timeout(30, read=None), trust_env=False
-            ) as client,
+            httpx.AsyncClient(base_url=address, timeout=httpx.Timeout(30, read=None), trust_env=False) as client,
             client.stream("POST", path, json=body, headers=headers) as reply,
         ):
             if reply.is_error:
@@ -88,8 +84,7 @@ def _answer_event(name: str, data: dict[str, Any]) -> AnswerEvent | None:
 
 def _answer(reply: ChatReply) -> Answer:
     citations = tuple(
-        Citation(s.number, "", s.title, tuple(s.heading_path), s.address, s.score, s.quote)
-        for s in reply.sources
+        Citation(s.number, "", s.title, tuple(s.heading_path), s.address, s.score, s.quote) for s in reply.sources
     )
     return Answer(reply.response, citations, covered=reply.covered, model=reply.model, note=reply.note)
 
@@ -98,7 +93,5 @@ def _finished(data: dict[str, Any]) -> RefreshRun:
     now = datetime.now(UTC)
     version = None
     if data["documents"] is not None:
-        version = IndexVersion(
-            "", Stage.PRODUCTION, "", data["documents"], data["passages"], data["seconds"], now
-        )
+        version = IndexVersion("", Stage.PRODUCTION, "", data["documents"], data["passages"], data["seconds"], now)
     return RefreshRun(data["run_id"], "command", RunStatus(data["status"]), now, now, version=version)

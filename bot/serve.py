@@ -77,9 +77,7 @@ async def _run(settings: Settings, access: ConsoleAccess, console: Console) -> N
         if "http" in settings.roles:
             mount_console(app, services, access)
         _mount_slack(app, channels)
-        running = asyncio.create_task(
-            _serve_http(app, settings) if "http" in settings.roles else _wait_for_signal()
-        )
+        running = asyncio.create_task(_serve_http(app, settings) if "http" in settings.roles else _wait_for_signal())
         starting = asyncio.create_task(_start(services, channels, console))
         _greet(settings, access, console)
         try:
@@ -177,11 +175,7 @@ def _greet(settings: Settings, access: ConsoleAccess, console: Console) -> None:
         return
     console.print(f"[green]✓[/] Console: [bold]{settings.address}/admin[/]")
     if access.generated:
-        console.print(
-            f"  Password: [bold]{access.generated}[/]  (shown this once; ADMIN_PASSWORD sets another)"
-        )
+        console.print(f"  Password: [bold]{access.generated}[/]  (shown this once; ADMIN_PASSWORD sets another)")
     console.print(f"[green]✓[/] API:     {settings.address}/docs")
     if settings.model_endpoint is None:
-        console.print(
-            "  No language model is set up: answers are quoted. OPENROUTER_API_KEY or LLM_BASE_URL sets one."
-        )
+        console.print("  No language model is set up: answers are quoted. OPENROUTER_API_KEY or LLM_BASE_URL sets one.")

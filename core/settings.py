@@ -57,21 +57,15 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on. Off loopback an API_KEY is demanded.")
     port: int = Field(8000, ge=1, le=65535, description="Port of the HTTP service and the console.")
-    public_url: Url | None = Field(
-        None, description="Address under which people reach the console, for links."
-    )
+    public_url: Url | None = Field(None, description="Address under which people reach the console, for links.")
     var_dir: Path = Field(ROOT / "var", description="Folder for everything written at run time.")
-    knowledge_dir: Path = Field(
-        ROOT / "data" / "knowledge", description="Folder of the Markdown pages to index."
-    )
+    knowledge_dir: Path = Field(ROOT / "data" / "knowledge", description="Folder of the Markdown pages to index.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
 
     database_url: str | None = Field(None, description="SQLite in VAR_DIR unless this names a Postgres.")
     chroma_url: Url | None = Field(None, description="Chroma server; embedded in VAR_DIR when absent.")
 
-    openrouter_api_key: SecretStr | None = Field(
-        None, description="Key for OpenRouter; sets the endpoint too."
-    )
+    openrouter_api_key: SecretStr | None = Field(None, description="Key for OpenRouter; sets the endpoint too.")
     llm_base_url: Url | None = Field(None, description="Any other OpenAI-compatible endpoint.")
     llm_api_key: SecretStr | None = Field(None, description="Key for LLM_BASE_URL, where it wants one.")
     llm_model: str = Field("openai/gpt-4o-mini", description="Name of the model at the endpoint.")
@@ -84,9 +78,7 @@ class Settings(BaseSettings):
     slack_api_url: Url = Field("https://slack.com/api", description="Base address of Slack's Web API.")
 
     discord_bot_token: SecretStr | None = Field(None, description="Switches Discord on.")
-    discord_api_url: Url = Field(
-        "https://discord.com/api/v10", description="Base address of Discord's REST API."
-    )
+    discord_api_url: Url = Field("https://discord.com/api/v10", description="Base address of Discord's REST API.")
 
     admin_password: SecretStr | None = Field(None, description="Console password; generated when absent.")
     api_key: SecretStr | None = Field(None, description="Key that HTTP callers must send.")
@@ -99,9 +91,7 @@ class Settings(BaseSettings):
     @field_validator("roles", mode="before")
     @classmethod
     def _split_roles(cls, value: Any) -> Any:
-        return (
-            frozenset(r.strip() for r in value.split(",") if r.strip()) if isinstance(value, str) else value
-        )
+        return frozenset(r.strip() for r in value.split(",") if r.strip()) if isinstance(value, str) else value
 
     @field_validator("roles")
     @classmethod
@@ -116,9 +106,7 @@ class Settings(BaseSettings):
     @field_validator("llm_base_url", "chroma_url", "slack_api_url", "discord_api_url", "public_url")
     @classmethod
     def _http_address(cls, value: str | None) -> str | None:
-        if value is not None and (
-            urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname
-        ):
+        if value is not None and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname):
             raise ValueError("must be an address that begins with http:// or https://")
         return value
 
@@ -223,9 +211,7 @@ def _check_env_file(path: Path) -> None:
         with path.open(encoding="utf-8") as stream:
             broken = [binding.original.line for binding in parse_stream(stream) if binding.error]
     except (UnicodeDecodeError, OSError) as error:
-        raise ConfigurationError(
-            f"{path} cannot be read as UTF-8 text: {error}. Nothing was started."
-        ) from error
+        raise ConfigurationError(f"{path} cannot be read as UTF-8 text: {error}. Nothing was started.") from error
     if broken:
         raise ConfigurationError(
             f"{path}, line {broken[0]} is not of the form NAME=value. Mend or remove it; nothing was started."

@@ -76,9 +76,7 @@ async def _tell_status(_: Request, error: Exception) -> JSONResponse:
 
 async def _apologise(request: Request, error: Exception) -> JSONResponse:
     _log.error("%s %s broke", request.method, request.url.path, exc_info=error)
-    return _problem(
-        500, "Something broke on our side; nothing stored was lost. The log has the details.", retry=True
-    )
+    return _problem(500, "Something broke on our side; nothing stored was lost. The log has the details.", retry=True)
 
 
 def _problem(status: int, detail: str, *, retry: bool, headers: dict[str, str] | None = None) -> JSONResponse:

@@ -128,9 +128,7 @@ async def index_docs(
     return RefreshReply.of(await _last(events))
 
 
-async def _ask(
-    services: Services, body: ChatRequest, mode: Mode, accept: str
-) -> ChatReply | StreamingResponse:
+async def _ask(services: Services, body: ChatRequest, mode: Mode, accept: str) -> ChatReply | StreamingResponse:
     session_id = body.session_id or new_id()
     question = Question(SessionKey.http(session_id), body.message, event_id=f"http:{new_id()}", mode=mode)
     events = services.answering.ask(question)

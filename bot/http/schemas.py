@@ -25,9 +25,7 @@ class ChatRequest(BaseModel):
         examples=["How do I create a DVC pipeline?"],
         description="The question.",
     )
-    session_id: SessionId | None = Field(
-        None, description="Same id, same conversation; a new one when absent."
-    )
+    session_id: SessionId | None = Field(None, description="Same id, same conversation; a new one when absent.")
 
 
 class Source(BaseModel):
@@ -83,8 +81,7 @@ class ChatReply(BaseModel):
             covered=answer.covered,
             sources=[Source.of(citation) for citation in answer.citations],
             tool_calls=[
-                ToolUse(name=call.name, arguments=call.arguments, result=call.result)
-                for call in answer.tool_calls
+                ToolUse(name=call.name, arguments=call.arguments, result=call.result) for call in answer.tool_calls
             ],
             mode=answer.mode,
             model=answer.model,

@@ -34,9 +34,7 @@ def answer_events(first: AnswerEvent, rest: AsyncIterator[AnswerEvent], session_
     return StreamingResponse(stream(), media_type="text/event-stream", headers=HEADERS)
 
 
-def refresh_events(
-    first: Progress | RefreshRun, rest: AsyncIterator[Progress | RefreshRun]
-) -> StreamingResponse:
+def refresh_events(first: Progress | RefreshRun, rest: AsyncIterator[Progress | RefreshRun]) -> StreamingResponse:
     """The response for a refresh whose first event is known."""
 
     async def stream() -> AsyncGenerator[bytes]:

@@ -69,7 +69,7 @@ class Actions:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _answer_command(self, command: Payload, mode: Mode, respond: AsyncRespond) -> None:
-        announced = render_question(command["user_id"], command["text"])
+        announced = render_question(command.get("user_name") or "Somebody", command["text"])
         try:
             thread = await self._messenger.announce(command["channel_id"], announced)
         except SlackApiError as error:

@@ -82,9 +82,7 @@ class SlackChannel:
         """The state of the connection. Raises ChannelError when there is none."""
         connected = self._socket is None or await self._socket.client.is_connected()
         if self._state != "connected" or not connected:
-            raise ChannelError(
-                self._state if self._state != "connected" else "The socket to Slack is closed."
-            )
+            raise ChannelError(self._state if self._state != "connected" else "The socket to Slack is closed.")
         return "Socket Mode" if self._socket else "HTTP events at /slack/events"
 
     async def _connect(self) -> None:
@@ -120,11 +118,9 @@ async def check_tokens(messenger: Messenger, app_token: str | None) -> list[str]
         except SlackApiError as error:
             raise ChannelError(_refused("SLACK_APP_TOKEN", "xapp-", error)) from error
     granted = {scope.strip() for scope in str(reply.headers.get("x-oauth-scopes", "")).split(",")} - {""}
-    missing = sorted(SCOPES - granted) if granted else []
+    missing = [] if granted <= {"*"} else sorted(SCOPES - granted)
     if missing:
-        _log.warning(
-            "the Slack app lacks the scopes %s: install it again from the manifest", ", ".join(missing)
-        )
+        _log.warning("the Slack app lacks the scopes %s: install it again from the manifest", ", ".join(missing))
     return missing
 
 

@@ -52,9 +52,7 @@ class Messenger:
 
     async def announce(self, channel: str, markdown: str) -> str:
         """Posts into a channel itself, to open a thread; gives the message's `ts`."""
-        reply = await self.client.chat_postMessage(
-            channel=channel, markdown_text=markdown, unfurl_links=False
-        )
+        reply = await self.client.chat_postMessage(channel=channel, markdown_text=markdown, unfurl_links=False)
         return str(reply["ts"])
 
     async def show_progress(self, session: SessionKey, ts: str, markdown: str) -> None:

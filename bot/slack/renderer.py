@@ -18,9 +18,7 @@ PART_LIMIT = MARKDOWN_LIMIT - 500
 
 WAITING = "_Looking into it…_"
 
-_PINGS = re.compile(
-    r"<(?=[!@](?:channel|here|everyone|subteam|[UW][A-Z0-9]))|@(?=(?:channel|here|everyone)\b)"
-)
+_PINGS = re.compile(r"<(?=[!@](?:channel|here|everyone|subteam|[UW][A-Z0-9]))|@(?=(?:channel|here|everyone)\b)")
 
 
 def render_progress(event: AnswerEvent, text: str) -> str:
@@ -48,10 +46,10 @@ def render_failure(error: AssistantError) -> str:
     return f":warning: {defused(error.said)}"
 
 
-def render_question(user: str, text: str) -> str:
-    """The message under which a slash command is answered; naming the asker pings nobody but them."""
+def render_question(name: str, text: str) -> str:
+    """The message under which a slash command is answered; it names the asker without a ping."""
     quoted = "\n".join(f"> {line}" for line in defused(text)[:3000].splitlines())
-    return f"<@{user}> asks:\n{quoted}"
+    return f"**{defused(name)}** asks:\n{quoted}"
 
 
 def render_refusal(reason: str) -> str:

@@ -75,9 +75,7 @@ def _value(node: ast.expr) -> Number:
 
 
 def _binary(op: ast.operator, left: Number, right: Number) -> Number:
-    if isinstance(op, ast.Pow) and (
-        abs(right) > MAX_EXPONENT or (left and abs(math.log10(abs(left)) * right) > 100)
-    ):  # noqa: PLR2004
+    if isinstance(op, ast.Pow) and (abs(right) > MAX_EXPONENT or (left and abs(math.log10(abs(left)) * right) > 100)):  # noqa: PLR2004
         raise OverflowError
     return _bounded(_BINARY[type(op)](left, right))
 

@@ -67,9 +67,7 @@ class CrewAgent:
         yield Completed(conclude(text, turn.passages, turn.tool_calls, mode=Mode.CREW, model=self._name))
 
     def _kickoff(self, question: str, query: str, passages: list[Passage], turn: "CrewTurn") -> str:
-        crew = build_crew(
-            self._model, question if query == question else query, passages, turn, self._state_dir
-        )
+        crew = build_crew(self._model, question if query == question else query, passages, turn, self._state_dir)
         with model_errors():
             return str(crew.kickoff().raw)
 
@@ -103,17 +101,11 @@ class CrewTurn:
         return use.call.result
 
 
-def build_crew(
-    model: BaseChatModel, question: str, passages: list[Passage], turn: CrewTurn, state_dir: Path
-) -> "Crew":
+def build_crew(model: BaseChatModel, question: str, passages: list[Passage], turn: CrewTurn, state_dir: Path) -> "Crew":
     """The two agents and their two tasks, in sequence."""
+    _confine(state_dir)
     from crewai import Agent, Crew, Process, Task  # noqa: PLC0415 - see the module's docstring
     from crewai.tools import BaseTool  # noqa: PLC0415
-    from crewai_core.token_manager import TokenManager  # noqa: PLC0415
-
-    # CrewAI keeps a key below the home directory whatever its settings say.
-    TokenManager._get_secure_storage_path = staticmethod(lambda: state_dir)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    state_dir.mkdir(parents=True, exist_ok=True)
 
     class SearchTool(BaseTool):
         name: str = "search_mlops_docs"
@@ -167,6 +159,15 @@ def build_crew(
     )
 
 
+def _confine(state_dir: Path) -> None:
+    """Before CrewAI's first import: the two places below the home directory that no setting of its moves."""
+    from crewai_core import settings, token_manager  # noqa: PLC0415
+
+    state_dir.mkdir(parents=True, exist_ok=True)
+    settings.DEFAULT_CONFIG_PATH = state_dir / "settings.json"
+    token_manager.TokenManager._get_secure_storage_path = staticmethod(lambda: state_dir)  # noqa: SLF001
+
+
 def research_notes(prompt_text: str) -> str:
     """What the extractive model hands from the researcher to the writer: the passages as they are."""
     notes = [
@@ -182,11 +183,7 @@ def _crew_model(model: BaseChatModel) -> Any:
 
     class ChatModelForCrew(BaseLLM):
         def call(self, messages: Any, *_: Any, **__: Any) -> str:
-            chat = (
-                [HumanMessage(messages)]
-                if isinstance(messages, str)
-                else [_message(item) for item in messages]
-            )
+            chat = [HumanMessage(messages)] if isinstance(messages, str) else [_message(item) for item in messages]
             text = "\n\n".join(str(message.text) for message in chat)
             if isinstance(model, ExtractiveModel) and RESEARCHER in str(chat[0].text):
                 return f"Thought: I now know the final answer\nFinal Answer: {research_notes(text)}"
@@ -194,9 +191,7 @@ def _crew_model(model: BaseChatModel) -> Any:
                 return str(self._apply_stop_words(str(model.invoke(chat).text)))
 
         def supports_function_calling(self) -> bool:
-            return (
-                False  # plain text works with every model; CrewAI then asks for Thought, Action, Observation
-            )
+            return False  # plain text works with every model; CrewAI then asks for Thought, Action, Observation
 
     return ChatModelForCrew(model="chat")
 

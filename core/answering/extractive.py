@@ -25,6 +25,8 @@ NEARLY = 0.93
 WORD_BONUS = 0.15
 """What a passage gains over its cosine when it has every content word of the question."""
 
+_FENCE = "```"
+_Ranked = tuple[float, int, str, str]
 _WORD = re.compile(r"[a-z0-9_]{3,}")
 _COMMON = frozenset(
     "and are can does for from has have how into its not the that their then there these this what when where "
@@ -35,17 +37,21 @@ _COMMON = frozenset(
 def extract(prompt: str) -> str:
     """The best-fitting passages of a prompt, quoted; NOT_COVERED when none is about the question."""
     question = _words(read_question(prompt))
-    ranked = sorted(
+    ranked: list[_Ranked] = sorted(
         ((score + WORD_BONUS * _share(question, text), number, title, text)
          for number, score, title, text in read_passages(prompt) if score >= SUPPORTING_SCORE),
         key=lambda row: -row[0],
     )  # fmt: skip
     if not ranked:
         return NOT_COVERED
-    best = ranked[0][0]
-    chosen = [row for row in ranked if row[0] >= best * NEARLY][:QUOTED]
+    chosen = [ranked[0], *(row for row in ranked[1:] if _adds(row, ranked[0]))][:QUOTED]
     quotes = (f"**{title}** [{number}]\n\n{text}" for _, number, title, text in chosen)
     return "\n\n".join([OPENING, *quotes])
+
+
+def _adds(row: _Ranked, best: _Ranked) -> bool:
+    """Whether a passage is worth quoting beside the best one: it fits nearly as well, or brings the example."""
+    return row[0] >= best[0] * NEARLY or (_FENCE in row[3] and _FENCE not in best[3])
 
 
 class ExtractiveModel(BaseChatModel):

@@ -66,19 +66,13 @@ def model_errors() -> Generator[None]:
 def _refusal(error: openai.APIStatusError) -> ModelError:
     detail = f"HTTP {error.status_code}: {error.message[:300]}"
     if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
-        return ModelRejected(
-            "The language model refused our key. The owner must correct LLM_API_KEY.", detail=detail
-        )
+        return ModelRejected("The language model refused our key. The owner must correct LLM_API_KEY.", detail=detail)
     if error.status_code == PAYMENT_REQUIRED:
         return ModelRejected("The account of the language model has no credit left.", detail=detail)
     if isinstance(error, openai.NotFoundError):
-        return ModelRejected(
-            "The endpoint does not know the model. The owner must correct LLM_MODEL.", detail=detail
-        )
+        return ModelRejected("The endpoint does not know the model. The owner must correct LLM_MODEL.", detail=detail)
     if isinstance(error, openai.RateLimitError):
-        return ModelError(
-            "The language model is receiving too many questions. Ask again in a minute.", detail=detail
-        )
+        return ModelError("The language model is receiving too many questions. Ask again in a minute.", detail=detail)
     if isinstance(error, openai.InternalServerError):
         return ModelError("The language model is down right now. Ask again in a few minutes.", detail=detail)
     return ModelRejected("The language model did not accept the question.", detail=detail)

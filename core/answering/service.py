@@ -97,9 +97,7 @@ class AnsweringService:
                 raise
             except Exception as error:  # the boundary: whatever broke inside, the asker gets a sentence
                 _log.exception("question %s failed", question.event_id)
-                said = (
-                    "Something broke while answering; your question was kept. Ask again, or tell the owner."
-                )
+                said = "Something broke while answering; your question was kept. Ask again, or tell the owner."
                 await self._sessions.fail(question.event_id, said)
                 raise AssistantError(said, detail=repr(error)) from error
 
@@ -113,9 +111,7 @@ class AnsweringService:
                     await self.delivered(question)
                 yield event
         except (GeneratorExit, asyncio.CancelledError):
-            await asyncio.shield(
-                self._sessions.abandon(question.event_id, "The asker left before the answer.")
-            )
+            await asyncio.shield(self._sessions.abandon(question.event_id, "The asker left before the answer."))
             raise
 
     async def placed(self, question: Question, placement: str) -> None:
@@ -163,6 +159,4 @@ def check_text(text: str) -> None:
         )
     strange = next((c for c in text if unicodedata.category(c) in {"Cc", "Cs"} and c not in "\n\r\t"), None)
     if strange is not None:
-        raise InputError(
-            f"The message contains a control character (U+{ord(strange):04X}). Remove it and ask again."
-        )
+        raise InputError(f"The message contains a control character (U+{ord(strange):04X}). Remove it and ask again.")

@@ -21,9 +21,7 @@ from core.knowledge.retrieve import Retriever
 class search_mlops_docs(BaseModel):  # noqa: N801 - the class name is the tool's name
     """Search the MLOps knowledge base. Returns numbered passages that can be cited."""
 
-    query: str = Field(
-        min_length=1, max_length=500, description="What to look for, in the documentation's words."
-    )
+    query: str = Field(min_length=1, max_length=500, description="What to look for, in the documentation's words.")
 
 
 class calculate_tool(BaseModel):  # noqa: N801

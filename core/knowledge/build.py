@@ -38,9 +38,7 @@ def main() -> None:
     embedder = Embedder(Path(task["model_dir"]))
     index = PassageIndex.create(IndexPlace(Path(task["folder"]), task["url"]), task["version_id"])
 
-    passages = {
-        passage.id: passage for document in documents for passage in chunk(document, embedder.count_tokens)
-    }
+    passages = {passage.id: passage for document in documents for passage in chunk(document, embedder.count_tokens)}
     todo = list(passages.values())
     _say(asdict(Progress("embedding", 0, len(todo))))
     for start in range(0, len(todo), EMBED_BATCH):

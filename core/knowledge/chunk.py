@@ -16,7 +16,10 @@ from core.domain.knowledge import Document, Passage
 MAX_TOKENS = 220
 """Of the 256 word pieces that all-MiniLM-L6-v2 reads; the rest is for the title and headings before the text."""
 
-CONFIGURATION = {"chunking": "sections of whole blocks, short ones joined, headings not repeated", "max_tokens": MAX_TOKENS}
+CONFIGURATION = {
+    "chunking": "sections of whole blocks, short ones joined, headings not repeated",
+    "max_tokens": MAX_TOKENS,
+}
 
 _WORD = re.compile(r"[a-z0-9_]{3,}")
 _MARKDOWN = MarkdownIt("commonmark").enable("table")

@@ -38,9 +38,7 @@ class Embedder:
             self._session = ort.InferenceSession(
                 str(model_dir / "model.onnx"), sess_options=options, providers=["CPUExecutionProvider"]
             )
-        except (
-            Exception
-        ) as error:  # both libraries raise bare Exception subclasses of their own for a bad file
+        except Exception as error:  # both libraries raise bare Exception subclasses of their own for a bad file
             raise KnowledgeError(
                 f"The embedding model in {model_dir} cannot be loaded. Delete that folder; the next start packages "
                 "it again.",

@@ -72,9 +72,7 @@ class Refresher:
         async for item in self.refresh(trigger, rebuild=rebuild):
             if isinstance(item, RefreshRun):
                 return item
-        raise RefreshFailed(
-            "The refresh ended without a result."
-        )  # pragma: no cover - the stream ends with a run
+        raise RefreshFailed("The refresh ended without a result.")  # pragma: no cover - the stream ends with a run
 
     async def stop(self) -> None:
         """Ends a running refresh; what it had built is removed at the next start."""

@@ -63,9 +63,7 @@ class Retriever:
         version = version or await self._production()
         async with self._opening:
             if self._open is None or self._open[0] != version.id:
-                index = await asyncio.to_thread(
-                    PassageIndex.open, self._place, version.id, passages=version.passages
-                )
+                index = await asyncio.to_thread(PassageIndex.open, self._place, version.id, passages=version.passages)
                 self.close()
                 self._open = (version.id, index)
             return self._open[1]

@@ -33,9 +33,7 @@ def _read(path: Path, folder: Path) -> Document:
         raw = path.read_bytes()
         page = frontmatter.loads(raw.decode("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RefreshFailed(
-            f"The page {name} cannot be read: {error}. Mend it; the live index was kept."
-        ) from error
+        raise RefreshFailed(f"The page {name} cannot be read: {error}. Mend it; the live index was kept.") from error
     return Document(
         path=name,
         title=_text(page.metadata, "title") or path.stem.replace("-", " ").capitalize(),

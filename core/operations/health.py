@@ -63,9 +63,7 @@ class HealthChecks:
 
     async def measure(self) -> Health:
         """Runs all checks at once."""
-        parts = await asyncio.gather(
-            *(_measured(n, check, needed) for n, (check, needed) in self._checks.items())
-        )
+        parts = await asyncio.gather(*(_measured(n, check, needed) for n, (check, needed) in self._checks.items()))
         return Health(tuple(parts))
 
 

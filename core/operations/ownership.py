@@ -33,9 +33,7 @@ def own_folder(settings: Settings, *, address: str | None = None) -> Generator[N
             "(several processes can share a Chroma server: CHROMA_URL)."
         ) from error
     except OSError as error:
-        raise ConfigurationError(
-            f"The folder {folder} cannot be written: {error}. Correct VAR_DIR."
-        ) from error
+        raise ConfigurationError(f"The folder {folder} cannot be written: {error}. Correct VAR_DIR.") from error
     try:
         if address:
             _note(folder).write_text(json.dumps({"address": address, "pid": os.getpid()}))

@@ -30,9 +30,7 @@ def create_engine(url: str) -> AsyncEngine:
         try:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StorageError(
-                f"The folder of the database {parsed.database} cannot be made: {error}."
-            ) from error
+            raise StorageError(f"The folder of the database {parsed.database} cannot be made: {error}.") from error
     engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS})
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -95,9 +93,7 @@ def explain(error: DBAPIError, name: str) -> StorageError:
             detail=reason,
         )
     if "readonly" in reason or "read-only" in reason:
-        return StorageError(
-            f"The database {name} is read-only. Check the permissions of its folder.", detail=reason
-        )
+        return StorageError(f"The database {name} is read-only. Check the permissions of its folder.", detail=reason)
     if "malformed" in reason or "not a database" in reason:
         return StorageError(
             f"The file of the database {name} is damaged. It was left as it is: restore a copy, or move it away "

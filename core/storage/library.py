@@ -38,9 +38,7 @@ class Library:
         """Makes a newly built version the live one; what was live becomes Archived in the same transaction."""
         async with self._database.begin() as db:
             await db.execute(
-                update(IndexVersionRow)
-                .where(IndexVersionRow.stage == Stage.PRODUCTION)
-                .values(stage=Stage.ARCHIVED)
+                update(IndexVersionRow).where(IndexVersionRow.stage == Stage.PRODUCTION).values(stage=Stage.ARCHIVED)
             )
             db.add(
                 IndexVersionRow(
@@ -85,9 +83,7 @@ class Library:
         if search.strip():
             words = f"%{search.strip()}%"
             query = query.where(
-                DocumentRow.title.ilike(words)
-                | DocumentRow.product.ilike(words)
-                | DocumentRow.text.ilike(words)
+                DocumentRow.title.ilike(words) | DocumentRow.product.ilike(words) | DocumentRow.text.ilike(words)
             )
         async with self._database.begin() as db:
             return [_document(row) for row in await db.scalars(query)]
@@ -131,9 +127,7 @@ class Library:
             await db.execute(
                 update(RefreshRunRow)
                 .where(RefreshRunRow.status == RunStatus.RUNNING)
-                .values(
-                    status=RunStatus.FAILED, reason="The process stopped in the middle.", finished_at=now()
-                )
+                .values(status=RunStatus.FAILED, reason="The process stopped in the middle.", finished_at=now())
             )
             return count
 

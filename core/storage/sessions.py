@@ -85,9 +85,7 @@ class Sessions:
                 ],
             )
             db.add(row)
-            await db.execute(
-                update(SessionRow).where(SessionRow.id == asked.session_id).values(updated_at=now())
-            )
+            await db.execute(update(SessionRow).where(SessionRow.id == asked.session_id).values(updated_at=now()))
             return row.id
 
     async def delivered(self, event_id: str) -> None:
@@ -269,9 +267,7 @@ def _answer(row: MessageRow) -> Answer:
 
 
 def _citation(row: CitationRow) -> Citation:
-    return Citation(
-        row.number, row.passage_id, row.title, tuple(row.heading_path), row.address, row.score, row.quote
-    )
+    return Citation(row.number, row.passage_id, row.title, tuple(row.heading_path), row.address, row.score, row.quote)
 
 
 def _citation_row(citation: Citation) -> CitationRow:

