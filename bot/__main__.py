@@ -10,8 +10,7 @@ import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from enum import StrEnum
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -69,7 +68,7 @@ def sentences() -> Generator[None]:
         raise SystemExit(130) from None
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer's signature of a callback
+def _version(wanted: bool) -> None:
     if wanted:
         from core.version import VERSION
 
@@ -136,7 +135,7 @@ def doctor() -> None:
     """Check database, index, models and chat platforms, and say what to mend."""
     from bot.doctor import examine
 
-    marks = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[dim]–[/]"}
+    marks = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[dim]-[/]"}
     findings = asyncio.run(examine(_settings()))
     for finding in findings:
         console.print(f"{marks[finding.well]} {finding.part}: {finding.said}", highlight=False, soft_wrap=True)
@@ -144,7 +143,7 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-def _settings(**overrides: str) -> Settings:
+def _settings(**overrides: Any) -> Settings:
     settings = load_settings(**overrides)
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for chatty, level in CHATTY.items():

@@ -12,7 +12,7 @@ from core.domain.conversation import Mode, Question, SessionKey
 from core.errors import IndexMissing
 from core.operations.ownership import own_folder, owner_address
 from core.settings import Settings
-from core.storage.models import new_id
+from core.storage.ids import new_id
 
 
 async def ask(settings: Settings, text: str, mode: str, session: str | None, console: Console) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import httpx
-from sqlalchemy.engine import make_url
 
 from core.errors import AssistantError, ChannelError, IndexMissing, KnowledgeError, SchemaOutdated
 from core.knowledge.embed import Embedder
@@ -22,6 +21,9 @@ from core.storage.library import Library
 
 MESSAGE_CONTENT = (1 << 18) | (1 << 19)
 """Flags of a Discord application whose message content intent is on, verified or limited."""
+
+
+UNAUTHORIZED = 401
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,9 @@ async def _finding(part: str, check: Callable[[Settings], Awaitable[str | None]]
 
 
 async def _database(settings: Settings) -> str:
-    path = make_url(settings.sqlalchemy_url).database
     database = Database(settings.sqlalchemy_url)
     try:
         await database.ping()
-    except SchemaOutdated:
-        raise SchemaOutdated(f"The database {path} has no tables yet. Run `mlops-assistant migrate`.") from None
     finally:
         await database.close()
     return database.name
@@ -135,7 +134,7 @@ async def _discord(settings: Settings) -> str | None:
             reply = await client.get("/applications/@me")
     except httpx.HTTPError as error:
         raise ChannelError(f"Discord cannot be reached at {settings.discord_api_url}: {error}.") from error
-    if reply.status_code == httpx.codes.UNAUTHORIZED:
+    if reply.status_code == UNAUTHORIZED:
         raise ChannelError("Discord refused DISCORD_BOT_TOKEN. Copy it again from the developer portal, page Bot.")
     if reply.is_error:
         raise ChannelError(f"Discord answered HTTP {reply.status_code} to the look-up of the application.")

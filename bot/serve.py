@@ -114,7 +114,7 @@ async def _start(services: Services, channels: dict[str, Channel], console: Cons
     try:
         await services.refresher.finished("start")
     except AssistantError as error:
-        _log.error("the refresh at start failed: %s", error)  # noqa: TRY400 - the live index serves on
+        _log.error("the refresh at start failed: %s", error)
 
 
 async def _state(channel: Channel) -> str:

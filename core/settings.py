@@ -20,6 +20,8 @@ from core.errors import ConfigurationError
 ROOT = Path(__file__).resolve().parent.parent
 OPENROUTER_URL = "https://openrouter.ai/api/v1"
 
+CRON_FIELDS = 5
+
 QUIET = {
     "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime calls home within a minute of its first session
     "ANONYMIZED_TELEMETRY": "False",  # chromadb
@@ -120,7 +122,7 @@ class Settings(BaseSettings):
     @field_validator("refresh_cron")
     @classmethod
     def _five_fields(cls, value: str) -> str:
-        if value != "off" and len(value.split()) != 5:
+        if value != "off" and len(value.split()) != CRON_FIELDS:
             raise ValueError("must have the five fields of cron, such as `17 3 * * *`, or be `off`")
         return value
 

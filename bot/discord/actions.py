@@ -152,6 +152,6 @@ async def _told(work: Coroutine[None, None, None]) -> None:
     try:
         await work
     except discord.HTTPException as error:
-        _log.error("Discord refused a message: %s", error)  # noqa: TRY400
-    except Exception:
-        _log.exception("an answer for Discord was lost on the way")  # the boundary of a background task
+        _log.error("Discord refused a message: %s", error)
+    except Exception:  # the boundary of a background task
+        _log.exception("an answer for Discord was lost on the way")

@@ -5,6 +5,7 @@ Comes in: settings and the answering service. Goes out: a running channel and it
 
 import asyncio
 import logging
+from contextlib import suppress
 
 import aiohttp
 import discord
@@ -37,15 +38,31 @@ NO_CONTENT = (
 )
 
 _UNREACHABLE = (discord.HTTPException, discord.GatewayNotFound, aiohttp.ClientError, TimeoutError, OSError)
-_TOKEN_REFUSED = (
-    "Discord refused DISCORD_BOT_TOKEN. Copy it again from the developer portal, page Bot, button Reset Token."
-)
+_NOT_ADMITTED = "Discord refused DISCORD_BOT_TOKEN. Copy it again from the developer portal, page Bot, Reset Token."
 _INTENTS_REFUSED = (
     "Discord refused the intents of the bot (4014). Switch on MESSAGE CONTENT INTENT in the developer portal, "
     "page Bot, under Privileged Gateway Intents."
 )
 
 _log = logging.getLogger(__name__)
+
+
+class AssistantClient(discord.Client):
+    """A client that pings nobody, hears for `actions`, and tells Discord our commands once it is connected."""
+
+    def __init__(self, actions: Actions, settled: asyncio.Event, *, sees_content: bool) -> None:
+        intents = discord.Intents.default()
+        intents.message_content = sees_content
+        super().__init__(intents=intents, allowed_mentions=discord.AllowedMentions.none(), max_messages=None)
+        self.tree = listen(self, actions)
+        self._actions = actions
+        self._settled = settled
+
+    async def on_ready(self) -> None:
+        """Finishes what a stopped process left, and brings the list of commands up to date."""
+        self._settled.set()
+        await self._actions.resume()
+        await self.tree.sync()
 
 
 class DiscordChannel:
@@ -74,7 +91,8 @@ class DiscordChannel:
             self._lost(error)
         self._connecting = asyncio.create_task(self._stay_connected(logged_in=logged_in))
         if logged_in:
-            await asyncio.wait([asyncio.create_task(self._settled.wait())], timeout=CONNECT_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._settled.wait(), CONNECT_SECONDS)
         if self._refusal:
             raise self._refusal
 
@@ -95,19 +113,8 @@ class DiscordChannel:
         connected = f"connected as {self.client.user} to {len(self.client.guilds)} server(s)"
         return connected if self._sees_content else f"{connected}, {NO_CONTENT}"
 
-    def _new_client(self) -> discord.Client:
-        intents = discord.Intents.default()
-        intents.message_content = self._sees_content
-        client = discord.Client(intents=intents, allowed_mentions=discord.AllowedMentions.none(), max_messages=None)
-        tree = listen(client, self._actions)
-
-        async def on_ready() -> None:
-            self._state = "The gateway of Discord is closed; it is being opened again."
-            self._settled.set()
-            await self._actions.resume()
-            await tree.sync()
-
-        client.event(on_ready)
+    def _new_client(self) -> AssistantClient:
+        client = AssistantClient(self._actions, self._settled, sees_content=self._sees_content)
         self._messenger.client = client
         return client
 
@@ -122,8 +129,8 @@ class DiscordChannel:
                     DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway["url"])
         except discord.LoginFailure as error:
             await self.client.close()
-            raise ChannelError(_TOKEN_REFUSED) from error
-        self._state = "The gateway of Discord is being opened."
+            raise ChannelError(_NOT_ADMITTED) from error
+        self._state = "The gateway of Discord is closed; it is being opened."
 
     async def _stay_connected(self, *, logged_in: bool) -> None:
         """Keeps the gateway open, as discord.py does, and starts afresh where discord.py would give up."""
@@ -136,12 +143,12 @@ class DiscordChannel:
                 self._do_without_content(error)
             except discord.ConnectionClosed as error:  # only codes that no repetition can mend come this far
                 refused = (
-                    _TOKEN_REFUSED if error.code == AUTHENTICATION_FAILED else f"Discord closed the gateway: {error}"
+                    _NOT_ADMITTED if error.code == AUTHENTICATION_FAILED else f"Discord closed the gateway: {error}"
                 )
                 self._refuse(ChannelError(refused))
             except ChannelError as error:
                 self._refuse(error)
-            except Exception as error:  # the boundary of a background task: discord.py breaks in ways of its own
+            except Exception as error:  # the boundary of a background task: discord.py breaks oddly
                 self._lost(error)
                 await asyncio.sleep(RETRY_SECONDS)
             logged_in = False

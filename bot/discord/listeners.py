@@ -4,6 +4,7 @@ Comes in: messages and slash commands from discord.py, and whatever goes wrong i
 """
 
 import logging
+from typing import Any
 
 import discord
 from discord import app_commands
@@ -54,7 +55,7 @@ def listen(client: discord.Client, actions: Actions) -> app_commands.CommandTree
     return tree
 
 
-def _command(name: str, description: str, mode: Mode, actions: Actions) -> app_commands.Command[..., ..., None]:
+def _command(name: str, description: str, mode: Mode, actions: Actions) -> app_commands.Command[Any, ..., None]:
     @app_commands.describe(question="What you want to know")
     async def on_command(interaction: discord.Interaction, question: Asked) -> None:
         try:

@@ -1,7 +1,7 @@
 """Posts to Discord, opens threads, and edits what it posted.
 
 Comes in: questions and rendered text. Goes out: calls of Discord's REST API. A placement is "channel id:message id".
-Every post carries a nonce made of its question, so that a repeated one is the same message; edits can be repeated anyway.
+Every post carries a nonce made of its question, so that a repeated one is the same message; edits are safe to repeat.
 """
 
 import asyncio
@@ -21,9 +21,11 @@ EDIT_SECONDS = 1.5
 """Least time between two edits that only show progress; Discord takes about one a second in a channel."""
 
 PATIENCE = (1, 3, 9)
-"""Seconds before a call that failed on the way is repeated. discord.py itself repeats neither 503 nor lost connections."""
+"""Seconds before a call that failed on the way is repeated; discord.py gives up after a 503 or a lost connection."""
 
-ALREADY_ACKNOWLEDGED, THREAD_EXISTS, THREAD_ARCHIVED, NONCE_LENGTH = 40060, 160004, 50083, 25
+ALREADY_ACKNOWLEDGED, THREAD_ARCHIVED, CANNOT_REPLY, THREAD_EXISTS = 40060, 50083, 160002, 160004
+
+NONCE_LENGTH = 25
 
 T = TypeVar("T")
 
@@ -41,22 +43,27 @@ class Messenger:
 
     async def defer(self, interaction: discord.Interaction) -> str:
         """Shows that we think about a slash command; gives the placement, or "" when its time has run out."""
+        message = None
         try:
-            await interaction.response.defer(thinking=True)
+            shown = await interaction.response.defer(thinking=True)
+            message = shown.message_id if shown else None
         except discord.NotFound:
             return ""
         except discord.HTTPException as error:
             if error.code != ALREADY_ACKNOWLEDGED:
                 raise
-        response = await interaction.original_response()
-        placement = f"{interaction.channel_id}:{response.id}"
+        placement = f"{interaction.channel_id}:{message or (await interaction.original_response()).id}"
         self._responses[placement] = interaction
         return placement
 
     async def open(self, question: Question, placement: str, text: str) -> str:
         """Shows a sign of life where a question is to be answered, in a thread of its own if it opens one."""
         if placement:
-            placement = await self._put(question, placement, text)
+            interaction = self._responses.get(placement)
+            if interaction:
+                await patiently(lambda: interaction.edit_original_response(content=text))
+            else:
+                placement = await self._put(question, placement, text)
             if opens_thread(question, placement):
                 await self._open_thread(question)
             return placement
@@ -73,7 +80,7 @@ class Messenger:
             return await self._send(int(session.thread), text, nonce=_nonce(question))
         if asked is None or session.workspace == DIRECT:
             return await self._send(int(session.channel), text, nonce=_nonce(question))
-        return await self._send(int(session.channel), text, nonce=_nonce(question), reply_to=asked)
+        return await self._reply(int(session.channel), asked, text, nonce=_nonce(question))
 
     async def respond(self, interaction: discord.Interaction, placement: str, text: str) -> None:
         """Answers a slash command that asks no question."""
@@ -153,13 +160,20 @@ class Messenger:
             else:
                 await self._send(home, text, nonce=nonce)
 
-    async def _send(self, channel: int, text: str, *, nonce: str, reply_to: int | None = None) -> str:
+    async def _send(self, channel: int, text: str, *, nonce: str) -> str:
         where = self.client.get_partial_messageable(channel)
-        reference = discord.MessageReference(message_id=reply_to or 0, channel_id=channel, fail_if_not_exists=False)
-        if reply_to is None:
-            sent = await patiently(lambda: where.send(text, nonce=nonce, suppress_embeds=True))
-        else:
-            sent = await patiently(lambda: where.send(text, nonce=nonce, suppress_embeds=True, reference=reference))
+        sent = await patiently(lambda: where.send(text, nonce=nonce, suppress_embeds=True))
+        return f"{channel}:{sent.id}"
+
+    async def _reply(self, channel: int, to: int, text: str, *, nonce: str) -> str:
+        where = self.client.get_partial_messageable(channel)
+        asked = discord.MessageReference(message_id=to, channel_id=channel, fail_if_not_exists=False)
+        try:
+            sent = await patiently(lambda: where.send(text, nonce=nonce, suppress_embeds=True, reference=asked))
+        except discord.HTTPException as error:
+            if error.code != CANNOT_REPLY:
+                raise
+            return await self._send(channel, text, nonce=nonce)
         return f"{channel}:{sent.id}"
 
 

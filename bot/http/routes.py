@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response, status
 from fastapi.responses import StreamingResponse
@@ -26,16 +26,18 @@ from core.domain.conversation import Mode, Question, Session, SessionKey
 from core.domain.events import AnswerEvent, Completed
 from core.domain.knowledge import Progress, RefreshRun
 from core.errors import AssistantError, UnknownSession
-from core.storage.models import new_id
+from core.storage.ids import new_id
 from core.version import VERSION
 
+Responses = dict[int | str, dict[str, Any]]
+
 EVENT_STREAM = "text/event-stream"
-PROBLEMS = {
+PROBLEMS: Responses = {
     401: {"model": Problem, "description": "The API key is missing or wrong."},
     422: {"model": Problem, "description": "The request cannot be understood; the reason is in `detail`."},
     503: {"model": Problem, "description": "A part that is needed is down."},
 }
-STREAMED = {200: {"content": {EVENT_STREAM: {}}}}
+STREAMED: Responses = {200: {"content": {EVENT_STREAM: {}}}}
 
 Accept = Annotated[str, Header()]
 

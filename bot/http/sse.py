@@ -6,8 +6,8 @@ or `error`. Pure but for the waiting.
 
 from collections.abc import AsyncGenerator, AsyncIterator
 
-from fastapi.sse import format_sse_event
 from fastapi.responses import StreamingResponse
+from fastapi.sse import format_sse_event
 from pydantic import BaseModel
 from pydantic_core import to_json
 

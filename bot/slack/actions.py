@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from slack_bolt.async_app import AsyncRespond
 from slack_sdk.errors import SlackApiError
 
-from bot.slack.messenger import Messenger
+from bot.slack.messenger import Messenger, reason_of
 from bot.slack.reader import PLATFORM, Heard, Payload, read_command
 from bot.slack.renderer import (
     WAITING,
@@ -73,7 +73,7 @@ class Actions:
         try:
             thread = await self._messenger.announce(command["channel_id"], announced)
         except SlackApiError as error:
-            await respond(render_refusal(str(error.response.get("error"))))
+            await respond(render_refusal(reason_of(error)))
             return
         await self.take(Heard(read_command(command, thread=thread, mode=mode)))
 
@@ -111,6 +111,6 @@ async def _told(work: Coroutine[None, None, None]) -> None:
     try:
         await work
     except SlackApiError as error:
-        _log.error("Slack refused a message: %s", error.response.get("error"))  # noqa: TRY400
+        _log.error("Slack refused a message: %s", reason_of(error))
     except Exception:
         _log.exception("an answer for Slack was lost on the way")  # the boundary of a background task

@@ -6,6 +6,7 @@ Comes in: settings and the answering service. Goes out: a running channel, its h
 
 import asyncio
 import logging
+from typing import Any
 
 from aiohttp import ClientError
 from slack_bolt.adapter.fastapi.async_handler import AsyncSlackRequestHandler
@@ -15,7 +16,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.slack.actions import Actions
 from bot.slack.listeners import listen
-from bot.slack.messenger import Messenger
+from bot.slack.messenger import Messenger, reason_of
 from core.answering.service import AnsweringService
 from core.errors import ChannelError
 from core.settings import Settings
@@ -45,6 +46,7 @@ class SlackChannel:
         secret = settings.slack_signing_secret
         self._messenger = Messenger(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
         self._actions = Actions(service, self._messenger)
+        self._takes_http = secret is not None
         self._app = AsyncApp(
             client=self._messenger.client,
             signing_secret=secret.get_secret_value() if secret else "",
@@ -59,7 +61,7 @@ class SlackChannel:
     @property
     def http_handler(self) -> AsyncSlackRequestHandler | None:
         """The handler of `/slack/events`, when a signing secret is set."""
-        return AsyncSlackRequestHandler(self._app) if self._app.signing_secret else None
+        return AsyncSlackRequestHandler(self._app) if self._takes_http else None
 
     async def start(self) -> None:
         """Checks the tokens, connects, and finishes what a stopped process left. Slack being away is waited out."""
@@ -102,14 +104,14 @@ class SlackChannel:
                 _log.warning("Slack still cannot be reached: %s", error)
             except ChannelError as error:
                 self._state = error.said
-                _log.error("%s", error.said)  # noqa: TRY400
+                _log.error("%s", error.said)
                 return
 
 
 async def check_tokens(messenger: Messenger, app_token: str | None) -> list[str]:
     """The scopes that the bot token lacks. Raises ChannelError when Slack refuses a token."""
     try:
-        reply = await messenger.client.auth_test()
+        reply: Any = await messenger.client.auth_test()
     except SlackApiError as error:
         raise ChannelError(_refused("SLACK_BOT_TOKEN", "xoxb-", error)) from error
     if app_token:
@@ -125,5 +127,4 @@ async def check_tokens(messenger: Messenger, app_token: str | None) -> list[str]
 
 
 def _refused(name: str, prefix: str, error: SlackApiError) -> str:
-    reason = error.response.get("error", "no reason given")
-    return f"Slack refused {name} ({reason}). Copy it again from the app's settings; it begins with {prefix}."
+    return f"Slack refused {name} ({reason_of(error)}). Copy it again from the app's settings; it begins with {prefix}."

@@ -1,6 +1,7 @@
 """Hears what Slack sends and hands it over. Every event finds a listener: what nobody takes would be sent again.
 
-Comes in: events and commands from bolt, which acknowledges them when the listener returns. Goes out: calls of `Actions`.
+Comes in: events and commands from bolt, which acknowledges them when the listener returns. Goes out: calls of
+`Actions`.
 """
 
 import logging

@@ -5,7 +5,9 @@ only when Slack said that it refused (429); an edit can be repeated safely, so i
 """
 
 import time
+from typing import Any
 
+from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import (
     AsyncConnectionErrorRetryHandler,
     AsyncRateLimitErrorRetryHandler,
@@ -41,7 +43,7 @@ class Messenger:
 
     async def post(self, session: SessionKey, markdown: str) -> str:
         """Posts into the thread of a session; gives the message's `ts`."""
-        reply = await self.client.chat_postMessage(
+        reply: Any = await self.client.chat_postMessage(
             channel=session.channel,
             thread_ts=session.thread or None,
             markdown_text=markdown,
@@ -52,7 +54,7 @@ class Messenger:
 
     async def announce(self, channel: str, markdown: str) -> str:
         """Posts into a channel itself, to open a thread; gives the message's `ts`."""
-        reply = await self.client.chat_postMessage(channel=channel, markdown_text=markdown, unfurl_links=False)
+        reply: Any = await self.client.chat_postMessage(channel=channel, markdown_text=markdown, unfurl_links=False)
         return str(reply["ts"])
 
     async def show_progress(self, session: SessionKey, ts: str, markdown: str) -> None:
@@ -70,3 +72,9 @@ class Messenger:
 
     async def _edit(self, session: SessionKey, ts: str, markdown: str) -> None:
         await self._editor.chat_update(channel=session.channel, ts=ts, markdown_text=markdown)
+
+
+def reason_of(error: SlackApiError) -> str:
+    """Slack's own word for why it refused, such as `not_in_channel`."""
+    response: Any = error.response
+    return str(response.get("error") or "no reason given")

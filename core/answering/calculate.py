@@ -7,6 +7,7 @@ import ast
 import math
 import operator
 from collections.abc import Callable
+from typing import Any
 
 from core.errors import InputError
 
@@ -26,7 +27,7 @@ _BINARY: dict[type[ast.operator], Callable[[Number, Number], Number]] = {
     ast.Pow: operator.pow,
 }
 _UNARY: dict[type[ast.unaryop], Callable[[Number], Number]] = {ast.UAdd: operator.pos, ast.USub: operator.neg}
-_FUNCTIONS: dict[str, Callable[..., Number]] = {
+_FUNCTIONS: dict[str, Any] = {
     "abs": abs,
     "ceil": math.ceil,
     "exp": math.exp,

@@ -69,7 +69,8 @@ class CrewAgent:
     def _kickoff(self, question: str, query: str, passages: list[Passage], turn: "CrewTurn") -> str:
         crew = build_crew(self._model, question if query == question else query, passages, turn, self._state_dir)
         with model_errors():
-            return str(crew.kickoff().raw)
+            output: Any = crew.kickoff()
+            return str(output.raw)
 
 
 class CrewTurn:
@@ -165,7 +166,8 @@ def _confine(state_dir: Path) -> None:
 
     state_dir.mkdir(parents=True, exist_ok=True)
     settings.DEFAULT_CONFIG_PATH = state_dir / "settings.json"
-    token_manager.TokenManager._get_secure_storage_path = staticmethod(lambda: state_dir)  # noqa: SLF001
+    manager: Any = token_manager.TokenManager
+    manager._get_secure_storage_path = staticmethod(lambda: state_dir)  # noqa: SLF001 - see above
 
 
 def research_notes(prompt_text: str) -> str:

@@ -1,5 +1,7 @@
-"""Builds both engines. Importing LangGraph and the model's client takes seconds, so this module is loaded on a thread
-while the service already answers `/health`; see `AnsweringService.warm_up`.
+"""Builds both engines.
+
+Importing LangGraph and the model's client takes seconds, so this module is loaded on a thread while the service already
+answers `/health`; see `AnsweringService.warm_up`.
 """
 
 from core.answering.crew import CrewAgent

@@ -29,19 +29,22 @@ _FENCE = "```"
 _Ranked = tuple[float, int, str, str]
 _WORD = re.compile(r"[a-z0-9_]{3,}")
 _COMMON = frozenset(
-    "and are can does for from has have how into its not the that their then there these this what when where "
-    "which who why will with you your should could would use using".split()
+    _WORD.findall(
+        "and are can does for from has have how into its not the that their then there these this "
+        "what when where which who why will with you your should could would use using"
+    )
 )
 
 
 def extract(prompt: str) -> str:
     """The best-fitting passages of a prompt, quoted; NOT_COVERED when none is about the question."""
     question = _words(read_question(prompt))
-    ranked: list[_Ranked] = sorted(
-        ((score + WORD_BONUS * _share(question, text), number, title, text)
-         for number, score, title, text in read_passages(prompt) if score >= SUPPORTING_SCORE),
-        key=lambda row: -row[0],
-    )  # fmt: skip
+    ranked: list[_Ranked] = [
+        (score + WORD_BONUS * _share(question, text), number, title, text)
+        for number, score, title, text in read_passages(prompt)
+        if score >= SUPPORTING_SCORE
+    ]
+    ranked.sort(key=lambda row: -row[0])
     if not ranked:
         return NOT_COVERED
     chosen = [ranked[0], *(row for row in ranked[1:] if _adds(row, ranked[0]))][:QUOTED]
@@ -72,7 +75,7 @@ class ExtractiveModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002
         **kwargs: Any,  # noqa: ARG002
     ) -> ChatResult:
-        return ChatResult(generations=[ChatGeneration(message=AIMessage(extract(_last_text(messages))))])
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(content=extract(_last_text(messages))))])
 
     def _stream(
         self,
@@ -82,7 +85,7 @@ class ExtractiveModel(BaseChatModel):
         **kwargs: Any,  # noqa: ARG002
     ) -> Iterator[ChatGenerationChunk]:
         for piece in _pieces(extract(_last_text(messages))):
-            chunk = ChatGenerationChunk(message=AIMessageChunk(piece))
+            chunk = ChatGenerationChunk(message=AIMessageChunk(content=piece))
             if run_manager:
                 run_manager.on_llm_new_token(piece, chunk=chunk)
             yield chunk
@@ -95,7 +98,7 @@ class ExtractiveModel(BaseChatModel):
         **kwargs: Any,  # noqa: ARG002
     ) -> AsyncIterator[ChatGenerationChunk]:
         for piece in _pieces(extract(_last_text(messages))):
-            chunk = ChatGenerationChunk(message=AIMessageChunk(piece))
+            chunk = ChatGenerationChunk(message=AIMessageChunk(content=piece))
             if run_manager:
                 await run_manager.on_llm_new_token(piece, chunk=chunk)
             yield chunk

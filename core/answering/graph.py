@@ -115,7 +115,7 @@ class GraphAgent:
         last = state.get("rounds", 0) >= MAX_ROUNDS - 1
         model = self._model if last else self._model_with_tools
         reply = await model.ainvoke(state["messages"])
-        if last and isinstance(reply, AIMessage):
+        if last:
             reply.tool_calls = []
         return {"messages": [reply], "rounds": 1}
 

@@ -27,7 +27,7 @@ from core.domain.conversation import (
 )
 from core.domain.events import AnswerEvent, Completed
 from core.errors import AssistantError, InputError
-from core.storage.models import now
+from core.storage.ids import now
 from core.storage.sessions import Sessions
 
 REMEMBERED_MESSAGES = 6

@@ -48,7 +48,7 @@ def chunk(document: Document, count_tokens: Callable[[str], int]) -> list[Passag
 def embedding_text(passage: Passage) -> str:
     """What is embedded for a passage: the title and headings that its text does not repeat anyway, then the text.
 
-    Repetition dilutes: "To create a DVC pipeline, …" is found at a cosine of 0.73 alone and of 0.50 below its own title.
+    Repetition dilutes: "To create a DVC pipeline, …" is found at a cosine of 0.73 alone, of 0.50 below its own title.
     """
     said = _words(passage.text)
     context = [part for part in dict.fromkeys((passage.title, *passage.heading_path)) if not _words(part) <= said]

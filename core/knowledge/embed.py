@@ -5,6 +5,7 @@ passages by the build.
 """
 
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,7 @@ class Embedder:
     """
 
     def __init__(self, model_dir: Path) -> None:
-        options = ort.SessionOptions()
+        options = cast("Any", ort.SessionOptions())
         options.enable_cpu_mem_arena = False  # the arena keeps the peak of the longest batch for ever
         options.log_severity_level = 3
         try:

@@ -52,7 +52,7 @@ class IndexPlace:
 class PassageIndex:
     """A version that is open. Close it when another one takes its place."""
 
-    def __init__(self, client: ClientAPI, collection: chromadb.Collection) -> None:
+    def __init__(self, client: Any, collection: chromadb.Collection) -> None:
         self._client = client
         self._collection = collection
 

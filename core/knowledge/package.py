@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from core.errors import KnowledgeError
 from core.settings import child_environment
@@ -98,12 +99,12 @@ def _export(weights: Path, target: Path) -> float:
     class Pooled(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.transformer = original[0].model
+            self.transformer: Any = original[0].model
 
         def forward(
             self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor
         ) -> torch.Tensor:
-            hidden = self.transformer(
+            hidden: torch.Tensor = self.transformer(
                 input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
             ).last_hidden_state
             mask = attention_mask.unsqueeze(-1).to(hidden.dtype)

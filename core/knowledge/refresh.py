@@ -22,7 +22,7 @@ from core.knowledge.package import WEIGHTS_SHA256
 from core.knowledge.sources import read_documents
 from core.settings import ROOT, child_environment
 from core.storage.library import Library
-from core.storage.models import new_id, now
+from core.storage.ids import new_id, now
 
 KEPT_VERSIONS = 2
 """The live version and the one before it, which readers may still have open."""
@@ -64,7 +64,7 @@ class Refresher:
                 yield seen
                 continue
             async with self._news:
-                await self._news.wait_for(lambda: task.done() or self._progress != seen)
+                await self._news.wait_for(lambda last=seen: task.done() or self._progress != last)
         yield await task
 
     async def finished(self, trigger: str, *, rebuild: bool = False) -> RefreshRun:

@@ -5,6 +5,7 @@ Comes in: five cron fields from REFRESH_CRON, in UTC. Goes out: calls of `Refres
 
 import logging
 from datetime import UTC, datetime
+from typing import Any, cast
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
@@ -46,7 +47,7 @@ class RefreshSchedule:
     @property
     def next_run(self) -> datetime | None:
         """When the next refresh starts (UTC); None when there is none planned."""
-        job = self._scheduler.get_job("refresh")
+        job = cast("Any", self._scheduler.get_job("refresh"))
         return getattr(job, "next_run_time", None)
 
     async def _refresh(self) -> None:
@@ -54,7 +55,7 @@ class RefreshSchedule:
             run = await self._refresher.finished("schedule")
             _log.info("scheduled refresh: %s", run.status)
         except AssistantError as error:
-            _log.error("scheduled refresh failed: %s", error)  # noqa: TRY400 - the sentence is enough
+            _log.error("scheduled refresh failed: %s", error)
 
 
 def _trigger(cron: str) -> CronTrigger:

@@ -9,7 +9,8 @@ from sqlalchemy import delete, func, select, update
 
 from core.domain.knowledge import Document, IndexVersion, RefreshRun, RunStatus, Stage
 from core.storage.engine import Database
-from core.storage.models import DocumentRow, IndexVersionRow, RefreshRunRow, SourceRow, new_id, now
+from core.storage.ids import new_id, now
+from core.storage.models import DocumentRow, IndexVersionRow, RefreshRunRow, SourceRow
 
 
 class Library:

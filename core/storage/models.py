@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import uuid_utils
 from sqlalchemy import (
     JSON,
     DateTime,
@@ -17,15 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-
-def new_id() -> str:
-    """A UUIDv7 as text."""
-    return str(uuid_utils.uuid7())
-
-
-def now() -> datetime:
-    """The time in UTC, timezone-aware."""
-    return datetime.now(UTC)
+from core.storage.ids import new_id, now
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -34,11 +25,11 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Stores UTC."""
         return value.astimezone(UTC) if value else None
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Reads UTC."""
         if value is None:
             return None

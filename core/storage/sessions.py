@@ -23,7 +23,8 @@ from core.domain.conversation import (
     Unfinished,
 )
 from core.storage.engine import Database
-from core.storage.models import CitationRow, MessageRow, SessionRow, ToolCallRow, new_id, now
+from core.storage.ids import new_id, now
+from core.storage.models import CitationRow, MessageRow, SessionRow, ToolCallRow
 
 TITLE_LENGTH = 120
 
@@ -199,7 +200,7 @@ class Sessions:
         return Unfinished(question, message.placement, _answer(reply) if reply else None, message.created_at)
 
 
-def _matching(query: Select[tuple[SessionRow, int]], search: str) -> Select[tuple[SessionRow, int]]:
+def _matching(query: Select[SessionRow, int], search: str) -> Select[SessionRow, int]:
     if not search.strip():
         return query
     escaped = search.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
@@ -224,7 +225,7 @@ async def _find(db: AsyncSession, key: SessionKey) -> SessionRow | None:
     )
 
 
-def _messages_of(session_id: str) -> Select[tuple[MessageRow]]:
+def _messages_of(session_id: str) -> Select[MessageRow]:
     return (
         select(MessageRow)
         .where(MessageRow.session_id == session_id)

@@ -18,7 +18,7 @@ def upgrade() -> None:
         sa.Column("configuration", sa.JSON(), nullable=False),
         sa.Column("documents", sa.Integer(), nullable=False),
         sa.Column("passages", sa.Integer(), nullable=False),
-        sa.Column("seconds", sa.Double(), nullable=False),
+        sa.Column("seconds", sa.Double[float](), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -115,7 +115,7 @@ def upgrade() -> None:
         sa.Column("title", sa.String(length=300), nullable=False),
         sa.Column("heading_path", sa.JSON(), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
-        sa.Column("score", sa.Double(), nullable=False),
+        sa.Column("score", sa.Double[float](), nullable=False),
         sa.Column("quote", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("message_id", "number"),
