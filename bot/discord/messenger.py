@@ -39,7 +39,7 @@ class Messenger:
 
     def __init__(self) -> None:
         self._responses: dict[str, discord.Interaction] = {}
-        self._last_edit = 0.0
+        self._last_edit = float("-inf")
 
     async def defer(self, interaction: discord.Interaction) -> str:
         """Shows that we think about a slash command; gives the placement, or "" when its time has run out."""

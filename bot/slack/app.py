@@ -50,6 +50,7 @@ class SlackChannel:
         self._app = AsyncApp(
             client=self._messenger.client,
             signing_secret=secret.get_secret_value() if secret else "",
+            logger=logging.getLogger("slack_bolt"),
             process_before_response=True,  # acknowledged when stored: a crash before that is delivered again
             request_verification_enabled=secret is not None,
         )
