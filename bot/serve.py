@@ -77,8 +77,9 @@ async def _run(settings: Settings, access: ConsoleAccess, console: Console) -> N
         if "http" in settings.roles:
             mount_console(app, services, access)
         _mount_slack(app, channels)
-        running = asyncio.create_task(_serve_http(app, settings) if "http" in settings.roles else _wait_for_signal())
-        starting = asyncio.create_task(_start(services, channels, console))
+        listening = asyncio.Event()
+        running = asyncio.create_task(_run_until_told(app, settings, listening))
+        starting = asyncio.create_task(_start(services, channels, listening, console))
         _greet(settings, access, console)
         try:
             await asyncio.wait({running, starting}, return_when=asyncio.FIRST_COMPLETED)
@@ -101,8 +102,9 @@ async def _first_index(services: Services, console: Console) -> None:
         await show_refresh(services.refresher.refresh("start"), console)
 
 
-async def _start(services: Services, channels: dict[str, Channel], console: Console) -> None:
-    """Connects the channels, loads the engines, and looks whether the pages have changed since the last build."""
+async def _start(services: Services, channels: dict[str, Channel], listening: asyncio.Event, console: Console) -> None:
+    """Once HTTP answers: connects the channels, loads the engines, and looks whether the pages have changed."""
+    await listening.wait()
     for name, channel in channels.items():
         services.health.add(name, channel.check)
         await channel.start()
@@ -150,24 +152,37 @@ def _mount_slack(app: FastAPI, channels: dict[str, Channel]) -> None:
     app.add_api_route("/slack/events", slack_events, methods=["POST"], include_in_schema=False)
 
 
-async def _serve_http(app: FastAPI, settings: Settings) -> None:
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=STOP_SECONDS,
-    )
-    await uvicorn.Server(config).serve()
-
-
-async def _wait_for_signal() -> None:
+async def _run_until_told(app: FastAPI, settings: Settings, listening: asyncio.Event) -> None:
+    """Serves HTTP, or merely waits when that is not this process's role, until SIGINT or SIGTERM."""
+    if "http" in settings.roles:
+        config = uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
+        await _Server(config, listening).serve()
+        return
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    listening.set()
     await stop.wait()
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, which tells when it listens."""
+
+    def __init__(self, config: uvicorn.Config, listening: asyncio.Event) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._listening.set()
 
 
 def _greet(settings: Settings, access: ConsoleAccess, console: Console) -> None:
