@@ -196,8 +196,9 @@ def load_settings(env_file: Path | None = None, **overrides: Any) -> Settings:
         settings = Settings(_env_file=path, _env_file_encoding="utf-8", **overrides)  # pyright: ignore[reportCallIssue]
     except ValidationError as error:
         raise ConfigurationError(_explain(error)) from error
-    # CrewAI keeps its state here instead of in the home directory.
+    # What these two keep, they keep here instead of in the home directory or the working folder.
     os.environ["CREWAI_STORAGE_DIR"] = str(settings.var_dir / "crewai")
+    os.environ["NICEGUI_STORAGE_PATH"] = str(settings.var_dir / "nicegui")
     return settings
 
 

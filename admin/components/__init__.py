@@ -1,0 +1,1 @@
+"""Pieces that several pages of the console show: prose, sources, answers, moments."""

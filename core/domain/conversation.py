@@ -97,7 +97,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Message:
-    """A line of a transcript. Answers carry citations and tool calls, questions a status."""
+    """A line of a transcript. Answers carry citations and tool calls, questions a status and why they failed."""
 
     id: str
     role: str
@@ -106,6 +106,7 @@ class Message:
     author: str = ""
     mode: Mode = Mode.AGENT
     status: Status = Status.DELIVERED
+    note: str = ""
     answer: Answer | None = None
 
 

@@ -6,6 +6,7 @@ Comes in: a folder. Goes out: `Document`s, ordered by path. Called by the refres
 import hashlib
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import frontmatter
 import yaml
@@ -38,7 +39,7 @@ def _read(path: Path, folder: Path) -> Document:
         path=name,
         title=_text(page.metadata, "title") or path.stem.replace("-", " ").capitalize(),
         product=_text(page.metadata, "product") or (path.parent.name or "general"),
-        address=DOCUMENT_PAGE + name,
+        address=DOCUMENT_PAGE + quote(name),
         reference=_text(page.metadata, "reference"),
         text=page.content,
         content_hash=hashlib.sha256(raw).hexdigest(),

@@ -5,7 +5,7 @@ Comes in: domain nouns from `core.knowledge`. Goes out: domain nouns, for retrie
 
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 
 from core.domain.knowledge import Document, IndexVersion, RefreshRun, RunStatus, Stage
 from core.storage.engine import Database
@@ -82,10 +82,8 @@ class Library:
         """The documents, by path; `search` matches title, product and text."""
         query = select(DocumentRow).order_by(DocumentRow.path)
         if search.strip():
-            words = f"%{search.strip()}%"
-            query = query.where(
-                DocumentRow.title.ilike(words) | DocumentRow.product.ilike(words) | DocumentRow.text.ilike(words)
-            )
+            columns = (DocumentRow.title, DocumentRow.product, DocumentRow.text)
+            query = query.where(or_(*(column.icontains(search.strip(), autoescape=True) for column in columns)))
         async with self._database.begin() as db:
             return [_document(row) for row in await db.scalars(query)]
 

@@ -203,15 +203,14 @@ class Sessions:
 def _matching(query: Select[SessionRow, int], search: str) -> Select[SessionRow, int]:
     if not search.strip():
         return query
-    escaped = search.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    pattern = f"%{escaped}%"
+    words = search.strip()
     said = (
         select(MessageRow.id)
-        .where(MessageRow.session_id == SessionRow.id, MessageRow.text.ilike(pattern, escape="\\"))
+        .where(MessageRow.session_id == SessionRow.id, MessageRow.text.icontains(words, autoescape=True))
         .exists()
     )
     columns = (SessionRow.title, SessionRow.platform, SessionRow.channel, SessionRow.thread)
-    return query.where(or_(said, *(column.ilike(pattern, escape="\\") for column in columns)))
+    return query.where(or_(said, *(column.icontains(words, autoescape=True) for column in columns)))
 
 
 async def _find(db: AsyncSession, key: SessionKey) -> SessionRow | None:
@@ -250,6 +249,7 @@ def _message(row: MessageRow) -> Message:
         author=row.author,
         mode=Mode(row.mode),
         status=Status(row.status),
+        note=row.note,
         answer=_answer(row) if row.role == "assistant" else None,
     )
 

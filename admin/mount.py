@@ -1,0 +1,61 @@
+"""Puts the console below /admin of the HTTP service.
+
+Comes in: the FastAPI app, services and access. Goes out: nothing; the app serves the console once it
+starts. Called by `serve`, before the app starts. NiceGUI keeps its pages in one global app, so a process
+has one console.
+"""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.responses import RedirectResponse, Response
+from nicegui import App, ui
+from nicegui import app as console
+from starlette.middleware.sessions import SessionMiddleware
+
+from admin.auth import ConsoleAccess
+from admin.guard import HOME, MOUNT, STATIC, Guard
+from admin.login import add_login
+from admin.pages import document, health, knowledge, lost, playground, sessions, transcript
+from admin.theme import MARK
+from core.bootstrap import Services
+
+SESSION_SECONDS = 7 * 24 * 60 * 60
+
+
+def mount_console(app: FastAPI, services: Services, access: ConsoleAccess) -> None:
+    """Serves the console at /admin. Nothing is written: the login lives in a signed cookie alone."""
+    console.add_static_files(STATIC, Path(__file__).parent / "static")
+    console.add_api_route("/", _home, methods=["GET"], include_in_schema=False)
+    add_login(console, access)
+    for page in (sessions, transcript, playground, knowledge, document, health, lost):
+        page.add_pages(services)
+    _protect(console, access, https=services.settings.address.startswith("https://"))
+    ui.run_with(  # pyright: ignore[reportUnknownMemberType]
+        app,
+        mount_path=MOUNT,
+        title="MLOps Assistant",
+        favicon=MARK,
+        dark=None,
+        tailwind=False,
+        storage_secret=access.cookie_secret,
+        show_welcome_message=False,
+    )
+
+
+def _protect(console: App, access: ConsoleAccess, *, https: bool) -> None:
+    """Sessions outside, then the guard; NiceGUI adds its own middleware inside, where only guests arrive."""
+    console.add_middleware(Guard)
+    console.add_middleware(
+        SessionMiddleware,
+        secret_key=access.cookie_secret,
+        session_cookie="console_session",
+        path=MOUNT,
+        max_age=SESSION_SECONDS,
+        same_site="lax",
+        https_only=https,
+    )
+
+
+async def _home() -> Response:
+    return RedirectResponse(HOME, 303)

@@ -1,0 +1,26 @@
+"""What is shown instead of a page that does not exist, or that could not be built."""
+
+from nicegui import app, ui
+
+from admin.theme import empty, frame
+from core.bootstrap import Services
+from core.errors import AssistantError
+
+BROKEN = "Something broke while this page was built; the log tells more. Reload it, or try again later."
+
+
+def add_pages(_: Services) -> None:
+    """Adds the page for all other addresses; it has to be the last one."""
+    app.on_page_exception(broken_page)
+
+    @ui.page("/{address:path}")
+    def lost_page(address: str) -> None:
+        with frame("No such page", ""):
+            ui.context.client.status_code = 404
+            empty("No such page", f"There is nothing at “{address}”. Choose a part of the console above.")
+
+
+def broken_page(error: Exception) -> None:
+    """Says what a person may know of an error; the rest is logged by NiceGUI."""
+    with frame("This page cannot be shown", ""):
+        empty("This page cannot be shown", error.said if isinstance(error, AssistantError) else BROKEN)

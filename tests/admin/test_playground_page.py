@@ -1,0 +1,161 @@
+from collections.abc import AsyncGenerator, Sequence
+
+import pytest
+from nicegui import Client, ui
+from nicegui.testing import User
+
+from core.bootstrap import Services
+from core.domain.conversation import Answer, Message, Mode, Status
+from core.domain.events import AnswerEvent, Completed, Searching, Step, TextDelta
+from core.errors import ModelError
+
+PATIENCE = 100
+"""Looks at the page, a tenth of a second apart, until an answer must be there."""
+
+
+def ask(user: User, text: str) -> None:
+    user.find(kind=ui.textarea).type(text)
+    user.find(kind=ui.button, content="Ask").click()
+
+
+async def test_answer_comes_with_its_source(owner: User, console_services: Services) -> None:
+    await owner.open("/playground")
+
+    ask(owner, "How do I push a model to Quillstore?")
+
+    await owner.should_see("Sources", retries=PATIENCE)
+    await owner.should_see("Searching for “How do I push a model to Quillstore?”")
+    await owner.should_see("Found")
+    await owner.should_see("quill push churn ./model.bin")
+    link = next(iter(owner.find(kind=ui.link, content="Push a model to Quillstore").elements))
+    assert link.props["href"] == "/knowledge/quillstore.md#push-a-model-to-quillstore"
+    (session,) = await console_services.sessions.list()
+    assert (session.key.platform, session.messages) == ("console", 2)
+
+
+async def test_uncovered_question_is_marked(owner: User) -> None:
+    await owner.open("/playground")
+
+    ask(owner, "Which pizza is best in Naples?")
+
+    await owner.should_see("Not covered by the knowledge base", retries=PATIENCE)
+
+
+async def test_questions_of_one_visit_are_one_session_and_visits_are_separate(
+    owner: User, console_services: Services
+) -> None:
+    for visit in range(2):
+        await owner.open("/playground")
+        ask(owner, f"How do I push a model to Quillstore, {visit}?")
+        await owner.should_see("Sources", retries=PATIENCE)
+    ask(owner, "How do I roll a Quillstore model back?")
+    await owner.should_see(kind=ui.link, content="Roll a Quillstore model back", retries=PATIENCE)
+
+    sessions = await console_services.sessions.list()
+
+    assert sorted(session.messages for session in sessions) == [2, 4]
+
+
+async def test_example_can_be_asked_with_one_click(owner: User) -> None:
+    await owner.open("/playground")
+
+    owner.find("When should I use a canary roll-out?").click()
+
+    await owner.should_see("Found", retries=PATIENCE)
+
+
+@pytest.mark.parametrize(("text", "said"), [("x" * 8_001, "Shorten it and ask again"), ("a\x07b", "control character")])
+async def test_question_that_cannot_be_read_is_explained(
+    owner: User, console_services: Services, text: str, said: str
+) -> None:
+    await owner.open("/playground")
+
+    ask(owner, text)
+
+    await owner.should_see(said)
+    await owner.should_see("No answer")
+    assert await console_services.sessions.list() == []
+
+
+async def test_empty_question_is_not_asked(owner: User, console_services: Services) -> None:
+    await owner.open("/playground")
+
+    ask(owner, "  ")
+
+    await owner.should_not_see("No answer")
+    assert await console_services.sessions.list() == []
+
+
+class Scripted:
+    """An engine that says what the test gives it."""
+
+    def __init__(self, *events: AnswerEvent | Exception) -> None:
+        self._events = events
+
+    async def run(self, question: str, transcript: Sequence[Message]) -> AsyncGenerator[AnswerEvent]:  # noqa: ARG002
+        for event in self._events:
+            if isinstance(event, Exception):
+                raise event
+            yield event
+
+
+@pytest.fixture
+async def scripted_engines(console_services: Services) -> None:
+    """A crew that works and an agent that breaks, in place of the real ones."""
+    (await console_services.answering.warm_up()).update(CREW_AND_BROKEN_AGENT)
+
+
+CREW_AND_BROKEN_AGENT = {
+    Mode.CREW: Scripted(
+        Searching("what the crew looks for"),
+        Step("Researcher", "read two passages"),
+        TextDelta("A first **draft**"),
+        Completed(Answer("The final word.", mode=Mode.CREW, model="scripted")),
+    ),
+    Mode.AGENT: Scripted(
+        TextDelta("A beginning"),
+        ModelError("The language model did not answer. Ask again in a minute.", detail="secret detail"),
+    ),
+}
+
+
+@pytest.mark.usefixtures("scripted_engines")
+async def test_crew_shows_its_steps_and_the_final_text_replaces_the_draft(owner: User) -> None:
+    await owner.open("/playground")
+    next(iter(owner.find(kind=ui.toggle).elements)).value = Mode.CREW
+
+    ask(owner, "Who answers?")
+
+    for text in ("Researcher: read two passages", "The final word.", "Crew", "scripted"):
+        await owner.should_see(text)
+    await owner.should_not_see("A first **draft**")
+
+
+@pytest.mark.usefixtures("scripted_engines")
+async def test_failure_is_told_in_one_sentence_and_asking_again_is_possible(
+    owner: User, console_services: Services
+) -> None:
+    await owner.open("/playground")
+
+    ask(owner, "Who answers?")
+
+    await owner.should_see("The language model did not answer. Ask again in a minute.")
+    await owner.should_not_see("secret detail")
+    await owner.should_not_see("A beginning")
+    assert next(iter(owner.find(kind=ui.button, content="Ask").elements)).enabled
+    (session,) = await console_services.sessions.list()
+    (question,) = await console_services.sessions.transcript(session.key)
+    assert question.status is Status.FAILED
+    ask(owner, "And now?")
+    await owner.should_see("And now?")
+
+
+async def test_leaving_ends_the_turn_quietly(owner: User, console_services: Services) -> None:
+    client: Client = await owner.open("/playground")
+    ask(owner, "How do I push a model to Quillstore?")
+
+    client.delete()
+
+    await owner.open("/sessions")
+    await owner.should_see("Sessions")
+    assert len(await console_services.sessions.list()) <= 1
