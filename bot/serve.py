@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from rich.console import Console
 
 from admin.auth import ConsoleAccess, console_access
@@ -144,14 +144,9 @@ def _channels(services: Services) -> dict[str, Channel]:
 
 
 def _mount_slack(app: FastAPI, channels: dict[str, Channel]) -> None:
-    handler = getattr(channels.get("slack"), "http_handler", None)
-    if handler is None:
-        return
-
-    async def slack_events(request: Request) -> Response:
-        return await handler.handle(request)
-
-    app.add_api_route("/slack/events", slack_events, methods=["POST"], include_in_schema=False)
+    endpoint = getattr(channels.get("slack"), "http_endpoint", None)
+    if endpoint:
+        app.add_api_route("/slack/events", endpoint.handle, methods=["POST"], include_in_schema=False)
 
 
 async def _run_until_told(app: FastAPI, settings: Settings, listening: asyncio.Event) -> None:
@@ -201,9 +196,10 @@ class _Server(uvicorn.Server):
 def _greet(settings: Settings, access: ConsoleAccess, console: Console) -> None:
     if "http" not in settings.roles:
         return
-    console.print(f"[green]✓[/] Console: [bold]{settings.address}/admin[/]")
+    lines = [f"[green]✓[/] Console: [bold]{settings.address}/admin[/]"]
     if access.generated:
-        console.print(f"  Password: [bold]{access.generated}[/]  (shown this once; ADMIN_PASSWORD sets another)")
-    console.print(f"[green]✓[/] API:     {settings.address}/docs")
+        lines.append(f"  Password: [bold]{access.generated}[/]  (shown this once; ADMIN_PASSWORD sets another)")
+    lines.append(f"[green]✓[/] API:     {settings.address}/docs")
     if settings.model_endpoint is None:
-        console.print("  No language model is set up: answers are quoted. OPENROUTER_API_KEY or LLM_BASE_URL sets one.")
+        lines.append("  No language model is set up: answers are quoted. OPENROUTER_API_KEY or LLM_BASE_URL sets one.")
+    console.print("\n".join(lines), highlight=False, soft_wrap=True)

@@ -4,29 +4,24 @@ Comes in: `Question`s and commands from the listeners. Goes out: messages throug
 is told.
 """
 
-import asyncio
-import logging
-from collections.abc import Coroutine
-
 import discord
 
 from bot.discord.messenger import Messenger
 from bot.discord.reader import PLATFORM, Heard, opens_thread, read_command, read_session
 from bot.discord.renderer import (
     NEEDS_MENTION,
-    WAITING,
     render_answer,
     render_failure,
     render_forgotten,
     render_progress,
     render_refusal,
 )
+from bot.rendering import WAITING
+from bot.work import Work
 from core.answering.service import AnsweringService
 from core.domain.conversation import Answer, Mode, Question, SessionKey
 from core.domain.events import Completed, TextDelta
 from core.errors import AssistantError
-
-_log = logging.getLogger(__name__)
 
 
 class Actions:
@@ -35,8 +30,7 @@ class Actions:
     def __init__(self, service: AnsweringService, messenger: Messenger) -> None:
         self._service = service
         self._messenger = messenger
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._in_work: set[str] = set()
+        self._work = Work("Discord", discord.HTTPException)
         self._asked_for_mention: set[SessionKey] = set()
         self._resumed = False
 
@@ -49,7 +43,7 @@ class Actions:
             await self._take(question, "")
         elif question.session not in self._asked_for_mention:
             self._asked_for_mention.add(question.session)
-            self._start(self._say(question, "", NEEDS_MENTION))
+            self._work.start(self._say(question, "", NEEDS_MENTION))
 
     async def take_command(self, interaction: discord.Interaction, text: str, mode: Mode) -> None:
         """Stores the question of a slash command and starts to answer it in the response."""
@@ -71,40 +65,38 @@ class Actions:
             return
         self._resumed = True
         for left in await self._service.unfinished(PLATFORM):
-            if left.question.event_id in self._in_work:
+            question = left.question
+            if not self._work.claim(question.event_id):
                 continue  # it was asked a moment ago
             if left.answer:
-                self._start(self._deliver(left.question, left.placement, left.answer), left.question)
+                self._work.start(self._deliver(question, left.placement, left.answer), question.event_id)
             else:
-                self._start(self._answer(left.question, left.placement), left.question)
+                self._work.start(self._answer(question, left.placement), question.event_id)
 
     async def stop(self) -> None:
         """Stops what is being answered; it is resumed at the next start."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._work.stop()
 
     async def _take(self, question: Question, placement: str) -> None:
-        if question.event_id in self._in_work:
+        if not self._work.claim(question.event_id):
             return
-        self._in_work.add(question.event_id)
         try:
             fresh = await self._service.accept(question)
         except AssistantError as error:
-            self._start(self._say(question, placement, render_failure(error)), question)
+            self._work.start(self._say(question, placement, render_failure(error)), question.event_id)
             return
         if fresh:
-            self._start(self._answer_first(question, placement), question)
+            self._work.start(self._answer_first(question, placement), question.event_id)
         else:
-            self._in_work.discard(question.event_id)
+            self._work.release(question.event_id)
 
     async def _answer_first(self, question: Question, placement: str) -> None:
         """Answers a new question; where we may not post, its asker is told in private."""
         try:
             await self._answer(question, placement)
         except discord.Forbidden as error:
+            await self._service.give_up(question, f"Discord does not let us post there: {error.text}")
             await self._messenger.whisper(question.author, render_refusal(error.text))
-            raise
 
     async def _answer(self, question: Question, placement: str) -> None:
         placement = await self._open(question, placement)
@@ -138,20 +130,3 @@ class Actions:
             await self._messenger.finish(question, placement, [text])
         else:
             await self._messenger.post(question, text, in_thread=not opens_thread(question))
-
-    def _start(self, work: Coroutine[None, None, None], question: Question | None = None) -> None:
-        task = asyncio.create_task(_told(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        if question:
-            task.add_done_callback(lambda _: self._in_work.discard(question.event_id))
-
-
-async def _told(work: Coroutine[None, None, None]) -> None:
-    """Runs a piece of work; what Discord refuses is told to the log, since Discord cannot be told."""
-    try:
-        await work
-    except discord.HTTPException as error:
-        _log.error("Discord refused a message: %s", error)
-    except Exception:  # the boundary of a background task
-        _log.exception("an answer for Discord was lost on the way")

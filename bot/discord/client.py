@@ -7,7 +7,6 @@ import asyncio
 import logging
 from contextlib import suppress
 
-import aiohttp
 import discord
 import yarl
 from discord.gateway import DiscordWebSocket
@@ -25,8 +24,8 @@ DISCORD_API = str(Settings.model_fields["discord_api_url"].default)
 LOGIN_SECONDS = 20
 """Longer than this is taken for Discord being away."""
 
-CONNECT_SECONDS = 10
-"""How long `start` waits for the gateway, so that what Discord refuses is told at once."""
+CONNECT_SECONDS = 15
+"""How long `start` waits for what becomes of the connection, so that a refusal is told at once."""
 
 RETRY_SECONDS = 15
 
@@ -37,12 +36,13 @@ NO_CONTENT = (
     "switch on MESSAGE CONTENT INTENT in Discord's developer portal, page Bot, and start again"
 )
 
-_UNREACHABLE = (discord.HTTPException, discord.GatewayNotFound, aiohttp.ClientError, TimeoutError, OSError)
 _NOT_ADMITTED = "Discord refused DISCORD_BOT_TOKEN. Copy it again from the developer portal, page Bot, Reset Token."
 _INTENTS_REFUSED = (
     "Discord refused the intents of the bot (4014). Switch on MESSAGE CONTENT INTENT in the developer portal, "
     "page Bot, under Privileged Gateway Intents."
 )
+
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody speaks here
 
 _log = logging.getLogger(__name__)
 
@@ -83,16 +83,9 @@ class DiscordChannel:
 
     async def start(self) -> None:
         """Logs in, connects, and finishes what a stopped process left. Discord being away is waited out."""
-        logged_in = True
-        try:
-            await self._log_in()
-        except _UNREACHABLE as error:
-            logged_in = False
-            self._lost(error)
-        self._connecting = asyncio.create_task(self._stay_connected(logged_in=logged_in))
-        if logged_in:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._settled.wait(), CONNECT_SECONDS)
+        self._connecting = asyncio.create_task(self._stay_connected())
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._settled.wait(), CONNECT_SECONDS)
         if self._refusal:
             raise self._refusal
 
@@ -118,58 +111,50 @@ class DiscordChannel:
         self._messenger.client = client
         return client
 
-    async def _log_in(self) -> None:
-        if self._api != DISCORD_API:
-            Route.BASE = self._api
-        try:
-            async with asyncio.timeout(LOGIN_SECONDS):
-                await self.client.login(self._token)
-                if self._api != DISCORD_API:
-                    gateway = await self.client.http.request(Route("GET", "/gateway"))
-                    DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway["url"])
-        except discord.LoginFailure as error:
-            await self.client.close()
-            raise ChannelError(_NOT_ADMITTED) from error
-        self._state = "The gateway of Discord is closed; it is being opened."
-
-    async def _stay_connected(self, *, logged_in: bool) -> None:
+    async def _stay_connected(self) -> None:
         """Keeps the gateway open, as discord.py does, and starts afresh where discord.py would give up."""
-        while not self._refusal:
+        while True:
             try:
-                if not logged_in:
-                    await self._start_afresh()
+                await self._log_in()
                 await self.client.connect()
+            except discord.LoginFailure as error:
+                self._refuse(_NOT_ADMITTED, error)
             except discord.PrivilegedIntentsRequired as error:
                 self._do_without_content(error)
             except discord.ConnectionClosed as error:  # only codes that no repetition can mend come this far
-                refused = (
-                    _NOT_ADMITTED if error.code == AUTHENTICATION_FAILED else f"Discord closed the gateway: {error}"
-                )
-                self._refuse(ChannelError(refused))
-            except ChannelError as error:
-                self._refuse(error)
-            except Exception as error:  # the boundary of a background task: discord.py breaks oddly
+                refused = error.code == AUTHENTICATION_FAILED
+                self._refuse(_NOT_ADMITTED if refused else f"Discord closed the gateway for good: {error}.", error)
+            except Exception as error:  # the boundary of a background task: discord.py breaks in many ways
                 self._lost(error)
                 await asyncio.sleep(RETRY_SECONDS)
-            logged_in = False
+            if self._refusal:
+                return
+            await asyncio.shield(self.client.close())  # half closed, it could not be closed by `stop`
+            self.client = self._new_client()
 
-    async def _start_afresh(self) -> None:
-        await self.client.close()
-        self.client = self._new_client()
-        await self._log_in()
+    async def _log_in(self) -> None:
+        if self._api != DISCORD_API:
+            Route.BASE = self._api
+        async with asyncio.timeout(LOGIN_SECONDS):
+            await self.client.login(self._token)
+            if self._api != DISCORD_API:
+                gateway = await self.client.http.request(Route("GET", "/gateway"))
+                DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway["url"])
+        self._state = "The gateway of Discord is closed; it is being opened."
 
     def _do_without_content(self, error: discord.PrivilegedIntentsRequired) -> None:
         if not self._sees_content:
-            self._refuse(ChannelError(_INTENTS_REFUSED, detail=str(error)))
+            self._refuse(_INTENTS_REFUSED, error)
             return
         self._sees_content = False
         _log.warning("Discord is connected %s", NO_CONTENT)
 
-    def _refuse(self, error: ChannelError) -> None:
-        self._refusal = error
+    def _refuse(self, said: str, error: Exception) -> None:
+        self._refusal = ChannelError(said, detail=str(error))
         self._settled.set()
-        _log.error("%s", error.said)
+        _log.error("%s", self._refusal)
 
     def _lost(self, error: Exception) -> None:
         self._state = "Discord cannot be reached; trying again."
-        _log.warning("Discord cannot be reached (%r); trying again every %d s", error, RETRY_SECONDS)
+        self._settled.set()
+        _log.warning("Discord cannot be reached (%s: %s); again in %d s", type(error).__name__, error, RETRY_SECONDS)

@@ -4,15 +4,13 @@ Comes in: questions and rendered text. Goes out: calls of Discord's REST API. A 
 Every post carries a nonce made of its question, so that a repeated one is the same message; edits are safe to repeat.
 """
 
-import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
 import aiohttp
 import discord
 
+from bot.discord.pace import Pace, patiently
 from bot.discord.reader import DIRECT, message_of, opens_thread, place
 from bot.discord.renderer import render_title
 from core.domain.conversation import Question
@@ -20,14 +18,9 @@ from core.domain.conversation import Question
 EDIT_SECONDS = 1.5
 """Least time between two edits that only show progress; Discord takes about one a second in a channel."""
 
-PATIENCE = (1, 3, 9)
-"""Seconds before a call that failed on the way is repeated; discord.py gives up after a 503 or a lost connection."""
-
 ALREADY_ACKNOWLEDGED, THREAD_ARCHIVED, CANNOT_REPLY, THREAD_EXISTS = 40060, 50083, 160002, 160004
 
 NONCE_LENGTH = 25
-
-T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +32,7 @@ class Messenger:
 
     def __init__(self) -> None:
         self._responses: dict[str, discord.Interaction] = {}
+        self._pace = Pace()
         self._last_edit = float("-inf")
 
     async def defer(self, interaction: discord.Interaction) -> str:
@@ -97,7 +91,7 @@ class Messenger:
 
     async def show_progress(self, placement: str, text: str) -> None:
         """Edits a message if enough time has passed since the last such edit; otherwise leaves it for the next."""
-        if time.monotonic() - self._last_edit < EDIT_SECONDS:
+        if time.monotonic() - self._last_edit < EDIT_SECONDS or not self._pace.is_free("edit", place(placement)[0]):
             return
         self._last_edit = time.monotonic()
         try:
@@ -118,6 +112,7 @@ class Messenger:
             int(question.session.channel), guild_id=int(question.session.workspace)
         )
         root = channel.get_partial_message(int(question.session.thread))
+        await self._pace.turn("post", channel.id)
         try:
             await patiently(lambda: root.create_thread(name=render_title(question.text)))
         except discord.HTTPException as error:
@@ -140,6 +135,7 @@ class Messenger:
         """Edits with the bot's own rights, which last; where it has none, with those of the slash command."""
         channel, message = place(placement)
         interaction = self._responses.get(placement)
+        await self._pace.turn("edit", channel)
         try:
             await self.client.get_partial_messageable(channel).get_partial_message(message).edit(content=text)
         except discord.Forbidden:
@@ -162,11 +158,13 @@ class Messenger:
 
     async def _send(self, channel: int, text: str, *, nonce: str) -> str:
         where = self.client.get_partial_messageable(channel)
+        await self._pace.turn("post", channel)
         sent = await patiently(lambda: where.send(text, nonce=nonce, suppress_embeds=True))
         return f"{channel}:{sent.id}"
 
     async def _reply(self, channel: int, to: int, text: str, *, nonce: str) -> str:
         where = self.client.get_partial_messageable(channel)
+        await self._pace.turn("post", channel)
         asked = discord.MessageReference(message_id=to, channel_id=channel, fail_if_not_exists=False)
         try:
             sent = await patiently(lambda: where.send(text, nonce=nonce, suppress_embeds=True, reference=asked))
@@ -175,17 +173,6 @@ class Messenger:
                 raise
             return await self._send(channel, text, nonce=nonce)
         return f"{channel}:{sent.id}"
-
-
-async def patiently(call: Callable[[], Awaitable[T]]) -> T:
-    """The result of a call that is repeated when the network or Discord fails; not when Discord refuses."""
-    for seconds in PATIENCE:
-        try:
-            return await call()
-        except (discord.DiscordServerError, aiohttp.ClientError, OSError) as error:
-            _log.info("Discord did not take a call (%s); again in %d s", error, seconds)
-            await asyncio.sleep(seconds)
-    return await call()
 
 
 def _nonce(question: Question, part: int | str = 0) -> str:

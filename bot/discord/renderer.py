@@ -5,11 +5,11 @@ Comes in: domain events and answers. Goes out: Discord's Markdown, in parts that
 
 import re
 from itertools import groupby
-from urllib.parse import quote
 
+from bot.rendering import EMPTY, progress, with_footer
 from bot.splitting import split_markdown
-from core.domain.conversation import Answer, Citation
-from core.domain.events import AnswerEvent, Passages, Searching, Step, TextDelta
+from core.domain.conversation import Answer
+from core.domain.events import AnswerEvent
 from core.errors import AssistantError
 
 CONTENT_LIMIT = 2_000
@@ -19,8 +19,6 @@ PART_LIMIT = CONTENT_LIMIT - 100
 
 TITLE_LIMIT = 100
 """Characters of a thread's name."""
-
-WAITING = "_Looking into it…_"
 
 NEEDS_MENTION = (
     "I can only read messages that mention me: the message content intent of this bot is off. "
@@ -33,23 +31,13 @@ _SEPARATOR = re.compile(r"^\s*\|?[\s:|-]+\|?\s*$")
 
 def render_progress(event: AnswerEvent, text: str) -> str:
     """What to show while an answer is being made; `text` is what was written so far."""
-    match event:
-        case TextDelta():
-            return _within(defused(text)) if text.strip() else WAITING
-        case Searching(query):
-            return f"_Searching for “{defused(query)[:200]}”…_"
-        case Passages(passages):
-            return f"_Reading {len(passages)} passages…_"
-        case Step(who, what):
-            return _within(f"_{defused(who)}: {defused(what)}…_")
-        case _:
-            return WAITING
+    return _within(defused(progress(event, text)))
 
 
 def render_answer(answer: Answer) -> list[str]:
     """The messages of an answer: its text, then the note and the sources. At least one."""
-    text = f"{defused(tables_aligned(answer.text))}{_footer(answer)}"
-    return split_markdown(text, PART_LIMIT) or ["_The answer is empty._"]
+    text = with_footer(tables_aligned(answer.text), answer, _link)
+    return split_markdown(defused(text), PART_LIMIT) or [EMPTY]
 
 
 def render_failure(error: AssistantError) -> str:
@@ -105,19 +93,9 @@ def _aligned(lines: list[str]) -> list[str]:
     return ["```", *padded, "```"]
 
 
-def _footer(answer: Answer) -> str:
-    lines = [f"_{answer.note}_"] if answer.note else []
-    if answer.citations:
-        lines.append("**Sources**" if answer.covered else "The nearest pages:")
-        lines += [_source(citation, numbered=answer.covered) for citation in answer.citations]
-    return "\n\n" + "\n".join(lines) if lines else ""
-
-
-def _source(citation: Citation, *, numbered: bool) -> str:
-    """A line of the list; the angle brackets keep Discord from showing a preview of the page."""
-    label = defused(citation.label).replace("[", "(").replace("]", ")")
-    mark = f"[{citation.number}] " if numbered else ""
-    return f"- {mark}[{label}](<{quote(citation.address, safe=':/#?&=%@+~')}>)"
+def _link(label: str, address: str) -> str:
+    """A link in angle brackets, which keep Discord from showing a preview of the page."""
+    return f"[{label}](<{address}>)"
 
 
 def _within(text: str) -> str:

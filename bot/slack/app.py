@@ -8,15 +8,14 @@ import asyncio
 import logging
 from typing import Any
 
-from aiohttp import ClientError
-from slack_bolt.adapter.fastapi.async_handler import AsyncSlackRequestHandler
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 
 from bot.slack.actions import Actions
+from bot.slack.events import EventsEndpoint
 from bot.slack.listeners import listen
-from bot.slack.messenger import Messenger, reason_of
+from bot.slack.messenger import OUT_OF_REACH, Messenger, is_passing, reason_of
 from core.answering.service import AnsweringService
 from core.errors import ChannelError
 from core.settings import Settings
@@ -60,15 +59,15 @@ class SlackChannel:
         self._state = "not started"
 
     @property
-    def http_handler(self) -> AsyncSlackRequestHandler | None:
-        """The handler of `/slack/events`, when a signing secret is set."""
-        return AsyncSlackRequestHandler(self._app) if self._takes_http else None
+    def http_endpoint(self) -> EventsEndpoint | None:
+        """What answers at `/slack/events`, when a signing secret is set."""
+        return EventsEndpoint(self._app) if self._takes_http else None
 
     async def start(self) -> None:
         """Checks the tokens, connects, and finishes what a stopped process left. Slack being away is waited out."""
         try:
             await self._connect()
-        except (ClientError, TimeoutError, OSError) as error:
+        except OUT_OF_REACH as error:
             _log.warning("Slack cannot be reached (%s); trying again every %d s", error, RETRY_SECONDS)
             self._state = "Slack cannot be reached"
             self._connecting = asyncio.create_task(self._keep_trying())
@@ -101,7 +100,7 @@ class SlackChannel:
             await asyncio.sleep(RETRY_SECONDS)
             try:
                 await self._connect()
-            except (ClientError, TimeoutError, OSError) as error:
+            except OUT_OF_REACH as error:
                 _log.warning("Slack still cannot be reached: %s", error)
             except ChannelError as error:
                 self._state = error.said
@@ -110,16 +109,19 @@ class SlackChannel:
 
 
 async def check_tokens(messenger: Messenger, app_token: str | None) -> list[str]:
-    """The scopes that the bot token lacks. Raises ChannelError when Slack refuses a token."""
+    """The scopes that the bot token lacks.
+
+    Raises ChannelError when Slack refuses a token, and what is in `OUT_OF_REACH` when it cannot be asked.
+    """
     try:
         reply: Any = await messenger.client.auth_test()
     except SlackApiError as error:
-        raise ChannelError(_refused("SLACK_BOT_TOKEN", "xoxb-", error)) from error
+        raise _refused("SLACK_BOT_TOKEN", "xoxb-", error) from error
     if app_token:
         try:
             await messenger.client.apps_connections_open(app_token=app_token)
         except SlackApiError as error:
-            raise ChannelError(_refused("SLACK_APP_TOKEN", "xapp-", error)) from error
+            raise _refused("SLACK_APP_TOKEN", "xapp-", error) from error
     granted = {scope.strip() for scope in str(reply.headers.get("x-oauth-scopes", "")).split(",")} - {""}
     missing = [] if granted <= {"*"} else sorted(SCOPES - granted)
     if missing:
@@ -127,5 +129,9 @@ async def check_tokens(messenger: Messenger, app_token: str | None) -> list[str]
     return missing
 
 
-def _refused(name: str, prefix: str, error: SlackApiError) -> str:
-    return f"Slack refused {name} ({reason_of(error)}). Copy it again from the app's settings; it begins with {prefix}."
+def _refused(name: str, prefix: str, error: SlackApiError) -> Exception:
+    reason = reason_of(error)
+    if is_passing(error):
+        return ConnectionError(f"Slack is out of order: {reason}")
+    said = f"Slack refused {name} ({reason}). Copy it again from the app's settings; it begins with {prefix}."
+    return ChannelError(said)

@@ -4,9 +4,11 @@ Comes in: a session and rendered text. Goes out: calls of Slack's Web API, paced
 only when Slack said that it refused (429); an edit can be repeated safely, so it is after 5xx and lost connections too.
 """
 
+import logging
 import time
 from typing import Any
 
+from aiohttp import ClientError
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import (
     AsyncConnectionErrorRetryHandler,
@@ -21,6 +23,15 @@ EDIT_SECONDS = 1.5
 """Least time between two edits that only show progress: 40 a minute, of 50 that chat.update allows."""
 
 RETRIES = 3
+
+OUT_OF_REACH = (ClientError, OSError, TimeoutError)
+"""What a call raises that never reached Slack, as far as we can know."""
+
+PASSING_STATUS = {429, *range(500, 600)}
+PASSING = {"fatal_error", "internal_error", "ratelimited", "request_timeout", "service_unavailable"}
+"""Slack's reasons that are over after a while; with any other, posting there will not work later either."""
+
+_log = logging.getLogger(__name__)
 
 
 class Messenger:
@@ -62,11 +73,17 @@ class Messenger:
         if time.monotonic() - self._last_edit < EDIT_SECONDS:
             return
         self._last_edit = time.monotonic()
-        await self._edit(session, ts, markdown)
+        try:
+            await self._edit(session, ts, markdown)
+        except (SlackApiError, *OUT_OF_REACH) as error:
+            _log.debug("progress was not shown: %s", error)
 
     async def finish(self, session: SessionKey, ts: str, parts: list[str]) -> None:
-        """Puts the final text where the progress was; further parts follow as messages of their own."""
-        await self._edit(session, ts, parts[0])
+        """Puts the final text where the progress was, if anywhere; further parts follow as messages of their own."""
+        if ts:
+            await self._edit(session, ts, parts[0])
+        else:
+            await self.post(session, parts[0])
         for part in parts[1:]:
             await self.post(session, part)
 
@@ -74,7 +91,13 @@ class Messenger:
         await self._editor.chat_update(channel=session.channel, ts=ts, markdown_text=markdown)
 
 
+def is_passing(error: SlackApiError) -> bool:
+    """Whether Slack may take the same call later. What it answers while it is down may be no JSON."""
+    response: Any = error.response
+    return isinstance(response, str) or reason_of(error) in PASSING or response.status_code in PASSING_STATUS
+
+
 def reason_of(error: SlackApiError) -> str:
     """Slack's own word for why it refused, such as `not_in_channel`."""
     response: Any = error.response
-    return str(response.get("error") or "no reason given")
+    return "an answer that is no JSON" if isinstance(response, str) else str(response.get("error") or "no reason given")

@@ -42,6 +42,8 @@ def read_message(event: Payload, *, team: str, bot_user: str) -> Heard | None:
     addressed = direct or bot_user in mentioned
     if not addressed and (thread is None or mentioned):
         return None
+    if not addressed and not text.strip():
+        return None  # a picture without words among people
     question = Question(
         session=SessionKey(PLATFORM, team, event["channel"], str(thread or ("" if direct else event["ts"]))),
         text=readable(text, bot_user),

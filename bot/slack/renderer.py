@@ -4,11 +4,11 @@ Comes in: domain events and answers. Goes out: Markdown for `markdown_text`, in 
 """
 
 import re
-from urllib.parse import quote
 
+from bot.rendering import EMPTY, progress, with_footer
 from bot.splitting import split_markdown
-from core.domain.conversation import Answer, Citation
-from core.domain.events import AnswerEvent, Passages, Searching, Step, TextDelta
+from core.domain.conversation import Answer
+from core.domain.events import AnswerEvent
 from core.errors import AssistantError
 
 MARKDOWN_LIMIT = 12_000
@@ -16,29 +16,17 @@ MARKDOWN_LIMIT = 12_000
 
 PART_LIMIT = MARKDOWN_LIMIT - 500
 
-WAITING = "_Looking into it…_"
-
 _PINGS = re.compile(r"<(?=[!@](?:channel|here|everyone|subteam|[UW][A-Z0-9]))|@(?=(?:channel|here|everyone)\b)")
 
 
 def render_progress(event: AnswerEvent, text: str) -> str:
     """What to show while an answer is being made; `text` is what was written so far."""
-    match event:
-        case TextDelta():
-            return _within(defused(text))
-        case Searching(query):
-            return f"_Searching for “{defused(query)[:200]}”…_"
-        case Passages(passages):
-            return f"_Reading {len(passages)} passages…_"
-        case Step(who, what):
-            return f"_{who}: {what}…_"
-        case _:
-            return WAITING
+    return _within(defused(progress(event, text)))
 
 
 def render_answer(answer: Answer) -> list[str]:
-    """The messages of an answer: its text, then the note and the sources."""
-    return split_markdown(f"{defused(answer.text)}{_footer(answer)}", PART_LIMIT)
+    """The messages of an answer: its text, then the note and the sources. At least one."""
+    return split_markdown(defused(with_footer(answer.text, answer, _link)), PART_LIMIT) or [EMPTY]
 
 
 def render_failure(error: AssistantError) -> str:
@@ -62,18 +50,8 @@ def defused(text: str) -> str:
     return _PINGS.sub(lambda found: found[0] + "\u200b", text)
 
 
-def _footer(answer: Answer) -> str:
-    lines = [f"_{answer.note}_"] if answer.note else []
-    if answer.citations:
-        lines.append("**Sources**" if answer.covered else "The nearest pages:")
-        lines += [_source(citation, numbered=answer.covered) for citation in answer.citations]
-    return "\n\n" + "\n".join(lines) if lines else ""
-
-
-def _source(citation: Citation, *, numbered: bool) -> str:
-    label = defused(citation.label).replace("[", "(").replace("]", ")")
-    mark = f"[{citation.number}] " if numbered else ""
-    return f"- {mark}[{label}]({quote(citation.address, safe=':/#?&=%@+~')})"
+def _link(label: str, address: str) -> str:
+    return f"[{label}]({address})"
 
 
 def _within(text: str) -> str:

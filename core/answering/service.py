@@ -122,6 +122,10 @@ class AnsweringService:
         """Notes that the answer stands where it was asked."""
         await self._sessions.delivered(question.event_id)
 
+    async def give_up(self, question: Question, reason: str) -> None:
+        """Marks a question as failed that cannot be answered where it was asked."""
+        await self._sessions.fail(question.event_id, reason)
+
     async def unfinished(self, platform: str) -> list[Unfinished]:
         """Questions that a stopped process left behind on a platform, oldest first."""
         return await self._sessions.unfinished(platform, now() - STILL_WANTED)

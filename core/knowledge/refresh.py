@@ -21,8 +21,8 @@ from core.knowledge.index import IndexPlace
 from core.knowledge.package import WEIGHTS_SHA256
 from core.knowledge.sources import read_documents
 from core.settings import ROOT, child_environment
-from core.storage.library import Library
 from core.storage.ids import new_id, now
+from core.storage.library import Library
 
 KEPT_VERSIONS = 2
 """The live version and the one before it, which readers may still have open."""

@@ -62,10 +62,12 @@ class Sessions:
         """Remembers the platform's id of the message in which this question is being answered."""
         await self._change(event_id, placement=placement)
 
-    async def complete(self, event_id: str, answer: Answer) -> str:
-        """Stores the answer to a claimed question and marks that as answered; gives the answer's id."""
+    async def complete(self, event_id: str, answer: Answer) -> None:
+        """Stores the answer to a claimed question and marks that as answered; nothing, if it was deleted meanwhile."""
         async with self._database.begin() as db:
-            asked = (await db.scalars(select(MessageRow).where(MessageRow.event_id == event_id))).one()
+            asked = await db.scalar(select(MessageRow).where(MessageRow.event_id == event_id))
+            if asked is None:
+                return
             asked.status = Status.ANSWERED
             row = MessageRow(
                 id=new_id(),
@@ -87,7 +89,6 @@ class Sessions:
             )
             db.add(row)
             await db.execute(update(SessionRow).where(SessionRow.id == asked.session_id).values(updated_at=now()))
-            return row.id
 
     async def delivered(self, event_id: str) -> None:
         """Marks a question as done: its answer stands where it was asked."""

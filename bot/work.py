@@ -1,0 +1,52 @@
+"""What a channel is working on: each question a task of its own, none of them twice at a time.
+
+Comes in: coroutines of a channel's actions. Goes out: nothing; what fails is told to the log, since by then the
+platform has refused to be told. Used by the actions of Slack and Discord.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+
+_log = logging.getLogger(__name__)
+
+
+class Work:
+    """The running tasks of one channel; `refusal` is the error with which its platform refuses a call."""
+
+    def __init__(self, platform: str, refusal: type[Exception]) -> None:
+        self._platform = platform
+        self._refusal = refusal
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._claimed: set[str] = set()
+
+    def claim(self, event_id: str) -> bool:
+        """Takes a question on; False when it is being worked on already."""
+        if event_id in self._claimed:
+            return False
+        self._claimed.add(event_id)
+        return True
+
+    def release(self, event_id: str) -> None:
+        """Lets a question go that turned out to need no work."""
+        self._claimed.discard(event_id)
+
+    def start(self, task: Coroutine[None, None, None], event_id: str = "") -> None:
+        """Begins a task; the question that it was claimed for is released at its end."""
+        running = asyncio.create_task(self._told(task))
+        self._tasks.add(running)
+        running.add_done_callback(self._tasks.discard)
+        running.add_done_callback(lambda _: self.release(event_id))
+
+    async def stop(self) -> None:
+        """Stops all tasks; questions among them are resumed at the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _told(self, task: Coroutine[None, None, None]) -> None:
+        try:
+            await task
+        except Exception as error:  # the boundary of a background task
+            known = isinstance(error, self._refusal)
+            _log.error("%s did not take a message: %s", self._platform, error, exc_info=None if known else error)

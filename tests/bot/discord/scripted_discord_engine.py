@@ -1,0 +1,34 @@
+"""An engine that says what a test wrote down, so that the Discord tests need neither model nor index."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+
+from core.domain.conversation import Answer, Message
+from core.domain.events import AnswerEvent, Completed, Searching, TextDelta
+from core.errors import AssistantError
+
+
+class ScriptedEngine:
+    """Answers with `answer`, fails with `error`, or waits for ever in `hold`; remembers what it was asked."""
+
+    def __init__(self, name: str = "agent") -> None:
+        self.answer: Answer | None = None
+        self.error: Exception | None = None
+        self.hold: Callable[[], Awaitable[object]] | None = None
+        self.asked: list[str] = []
+        self.transcripts: list[list[str]] = []
+        self._name = name
+
+    async def run(self, question: str, transcript: Sequence[Message]) -> AsyncGenerator[AnswerEvent]:
+        self.asked.append(question)
+        self.transcripts.append([message.text for message in transcript])
+        yield Searching(question)
+        if self.hold:
+            await self.hold()
+        if self.error:
+            raise self.error
+        yield TextDelta("The ")
+        yield Completed(self.answer or Answer(f"The {self._name} on {question}"))
+
+
+def out_of_order() -> AssistantError:
+    return AssistantError("The language model is out of order; tell @everyone.")

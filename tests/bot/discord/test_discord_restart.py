@@ -1,0 +1,114 @@
+"""What a stopped process left behind is finished by the next one, with one answer each."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+import simcord
+from simcord import ChannelHandle, MemberActor
+
+from bot.discord.client import DiscordChannel
+from core.answering.service import AnsweringService
+from core.domain.conversation import Answer, Question, SessionKey
+from core.storage.sessions import Sessions
+from tests.bot.discord.scripted_discord_engine import ScriptedEngine
+
+Restart = Callable[[], "asyncio.Future[None]"]
+
+
+def from_the_bot(channel: ChannelHandle) -> list[str]:
+    return [message.content for message in channel.history() if message.author.bot and message.content]
+
+
+@pytest.fixture
+def hold(simcord_env: simcord.Env, agent_engine: ScriptedEngine) -> None:
+    """The model thinks for ever, until the process is stopped."""
+
+    async def think() -> None:
+        await simcord_env.external_wait(asyncio.Event().wait(), reason="the model thinks")
+
+    agent_engine.hold = think
+
+
+@pytest.fixture
+def restart(
+    simcord_env: simcord.Env, make_discord_channel: Callable[[], DiscordChannel], agent_engine: ScriptedEngine
+) -> Callable[[], object]:
+    async def again() -> None:
+        agent_engine.hold = None
+        await simcord_env.restart_bot(make_discord_channel().client)
+
+    return again
+
+
+@pytest.mark.usefixtures("hold")
+async def test_question_in_the_middle_is_answered_into_its_placeholder(
+    general: ChannelHandle, alice: MemberActor, bot_mention: str, restart: Restart, discord_service: AnsweringService
+) -> None:
+    await alice.send(general, f"{bot_mention} What is DVC?")
+    [thread] = general.threads
+    assert from_the_bot(thread) == ["_Searching for “What is DVC?”…_"]
+
+    await restart()
+
+    assert from_the_bot(thread) == ["The agent on What is DVC?"]
+    assert len(general.threads) == 1
+    assert await discord_service.unfinished("discord") == []
+
+
+@pytest.mark.usefixtures("hold")
+async def test_slash_command_in_the_middle_is_answered_into_its_response(
+    general: ChannelHandle, alice: MemberActor, restart: Restart
+) -> None:
+    result = await alice.slash(general, "ask", question="What is DVC?")
+
+    await restart()
+
+    assert result.response
+    assert result.response.content == "The agent on What is DVC?"
+
+
+@pytest.mark.usefixtures("hold")
+async def test_placeholder_that_was_deleted_is_replaced_by_a_plain_message(
+    simcord_env: simcord.Env, general: ChannelHandle, alice: MemberActor, restart: Restart
+) -> None:
+    result = await alice.slash(general, "ask", question="What is DVC?")
+    assert result.response
+    simcord_env.backend.delete_message(general.id, result.response.id)
+
+    await restart()
+
+    assert "The agent on What is DVC?" in from_the_bot(general)
+
+
+async def test_question_that_was_only_stored_gets_its_thread_and_its_answer(
+    general: ChannelHandle, alice: MemberActor, restart: Restart, discord_service: AnsweringService
+) -> None:
+    asked = await alice.send(general, "What is DVC?")
+    session = SessionKey("discord", str(alice.guild.id), str(general.id), str(asked.id))
+    await discord_service.accept(Question(session, "What is DVC?", f"discord:{asked.id}", str(alice.id)))
+
+    await restart()
+
+    [thread] = general.threads
+    assert thread.id == asked.id
+    assert from_the_bot(thread) == ["The agent on What is DVC?"]
+
+
+async def test_answer_that_was_not_posted_is_posted_without_asking_again(
+    alice: MemberActor,
+    restart: Restart,
+    discord_service: AnsweringService,
+    discord_sessions: Sessions,
+    agent_engine: ScriptedEngine,
+) -> None:
+    session = SessionKey("discord", "dm", str(alice.user.dm_channel.id), "")
+    question = Question(session, "What is DVC?", "discord:77", str(alice.id))
+    await discord_service.accept(question)
+    await discord_sessions.complete(question.event_id, Answer("Data Version Control."))
+
+    await restart()
+    await restart()
+
+    assert from_the_bot(alice.user.dm_channel) == ["Data Version Control."]
+    assert agent_engine.asked == []

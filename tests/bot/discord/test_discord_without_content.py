@@ -1,0 +1,46 @@
+"""A bot whose portal has not approved the message content intent."""
+
+import discord
+import pytest
+from simcord import ChannelHandle, MemberActor
+
+from bot.discord.client import DiscordChannel
+from tests.bot.discord.scripted_discord_engine import ScriptedEngine
+
+
+@pytest.fixture
+def simcord_bot(discord_channel: DiscordChannel) -> discord.Client:
+    discord_channel._do_without_content(discord.PrivilegedIntentsRequired(None))
+    discord_channel.client = discord_channel._new_client()
+    return discord_channel.client
+
+
+async def test_reply_without_text_is_told_once_that_a_mention_is_needed(
+    general: ChannelHandle, alice: MemberActor, bot_mention: str, agent_engine: ScriptedEngine
+) -> None:
+    await alice.send(general, f"{bot_mention} What is DVC?")
+    [thread] = general.threads
+
+    await alice.send(thread, "And with S3?")
+    await alice.send(thread, "Hello?")
+    await alice.send(thread, f"{bot_mention} And with S3?")
+
+    said = [message.content for message in thread.history() if message.author.bot]
+    assert said[0] == "The agent on What is DVC?"
+    assert said[1].startswith("I can only read messages that mention me")
+    assert said[2:] == ["The agent on And with S3?"]
+    assert agent_engine.asked == ["What is DVC?", "And with S3?"]
+
+
+async def test_threads_of_other_people_hear_nothing(general: ChannelHandle, alice: MemberActor) -> None:
+    general._env.backend.create_thread(general.id, "plans", alice.id)
+    [thread] = general.threads
+
+    await alice.send(thread, "What do you think?")
+
+    assert [message for message in thread.history() if message.author.bot] == []
+
+
+async def test_state_says_what_is_lost(discord_channel: DiscordChannel, simcord_env: object) -> None:
+    assert simcord_env
+    assert "without the message content intent" in await discord_channel.check()
