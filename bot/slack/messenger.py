@@ -16,6 +16,7 @@ from slack_sdk.http_retry.builtin_async_handlers import (
     AsyncServerErrorRetryHandler,
 )
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from core.domain.conversation import SessionKey
 
@@ -92,12 +93,14 @@ class Messenger:
 
 
 def is_passing(error: SlackApiError) -> bool:
-    """Whether Slack may take the same call later. What it answers while it is down may be no JSON."""
+    """Whether Slack may take the same call later."""
     response: Any = error.response
-    return isinstance(response, str) or reason_of(error) in PASSING or response.status_code in PASSING_STATUS
+    known = isinstance(response, AsyncSlackResponse)
+    return not known or reason_of(error) in PASSING or response.status_code in PASSING_STATUS
 
 
 def reason_of(error: SlackApiError) -> str:
-    """Slack's own word for why it refused, such as `not_in_channel`."""
+    """Slack's own word for why it refused, such as `not_in_channel`; what it says while it is down may be no JSON."""
     response: Any = error.response
-    return "an answer that is no JSON" if isinstance(response, str) else str(response.get("error") or "no reason given")
+    known = isinstance(response, AsyncSlackResponse)
+    return str(response.get("error") or "no reason given") if known else "an answer that is no JSON"
