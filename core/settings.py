@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from dotenv.parser import parse_stream
+from dotenv.parser import Original, parse_stream
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -55,7 +55,9 @@ Url = Annotated[str, AfterValidator(_without_trailing_slash)]
 class Settings(BaseSettings):
     """Everything that can be configured. A channel is on when its token is there."""
 
-    model_config = SettingsConfigDict(env_file=None, extra="ignore", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_file=None, extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     host: str = Field("127.0.0.1", description="Address to listen on. Off loopback an API_KEY is demanded.")
     port: int = Field(8000, ge=1, le=65535, description="Port of the HTTP service and the console.")
@@ -90,6 +92,11 @@ class Settings(BaseSettings):
         description="What this process does; comma-separated. `serve --roles` overrides it.",
     )
 
+    @field_validator("var_dir", "knowledge_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()  # worker processes run in another folder
+
     @field_validator("roles", mode="before")
     @classmethod
     def _split_roles(cls, value: Any) -> Any:
@@ -108,15 +115,20 @@ class Settings(BaseSettings):
     @field_validator("llm_base_url", "chroma_url", "slack_api_url", "discord_api_url", "public_url")
     @classmethod
     def _http_address(cls, value: str | None) -> str | None:
-        if value is not None and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname):
-            raise ValueError("must be an address that begins with http:// or https://")
+        if value is not None and (urlsplit(value).scheme not in {"http", "https"} or not _has_place(value)):
+            raise ValueError("must be an address that begins with http:// or https://, with a host and a possible port")
         return value
 
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("sqlite", "postgres")):
-            raise ValueError("must begin with postgresql:// or sqlite:///")
+        if value is None:
+            return None
+        scheme = value.partition("://")[0].partition("+")[0]
+        file = scheme == "sqlite" and bool(value.partition(":///")[2])
+        server = scheme in {"postgres", "postgresql"} and _has_place(value)
+        if not (file or server):
+            raise ValueError("must be postgresql://user:password@host/name or sqlite:///path/of/the/file")
         return value
 
     @field_validator("refresh_cron")
@@ -132,7 +144,7 @@ class Settings(BaseSettings):
             raise ValueError(
                 "SLACK_BOT_TOKEN needs SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP events) beside it"
             )
-        if not self.on_loopback and not self.api_key:
+        if not self.on_loopback and not (self.api_key and self.api_key.get_secret_value().strip()):
             raise ValueError(
                 f"HOST={self.host} can be reached from other machines: set API_KEY to a long random value, "
                 "or listen on 127.0.0.1"
@@ -212,13 +224,27 @@ def _check_env_file(path: Path) -> None:
         return
     try:
         with path.open(encoding="utf-8") as stream:
-            broken = [binding.original.line for binding in parse_stream(stream) if binding.error]
+            broken = [_line_of(binding.original) for binding in parse_stream(stream) if binding.error]
     except (UnicodeDecodeError, OSError) as error:
         raise ConfigurationError(f"{path} cannot be read as UTF-8 text: {error}. Nothing was started.") from error
     if broken:
         raise ConfigurationError(
             f"{path}, line {broken[0]} is not of the form NAME=value. Mend or remove it; nothing was started."
         )
+
+
+def _line_of(original: Original) -> int:
+    """The number of the line that could not be read; the parser counts from the blank lines before it."""
+    return original.line + len(original.string) - len(original.string.lstrip("\n"))
+
+
+def _has_place(address: str) -> bool:
+    """Whether an address names a host, or a socket as Postgres has them, and no impossible port."""
+    try:
+        parts = urlsplit(address)
+        return parts.port != 0 and bool(parts.hostname or "host=" in parts.query)
+    except ValueError:
+        return False
 
 
 def _explain(error: ValidationError) -> str:

@@ -7,6 +7,7 @@ copied for each test that changes it.
 import asyncio
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -106,11 +107,12 @@ async def services(ready_settings: Callable[..., Settings]) -> AsyncIterator[Ser
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A real Postgres, for this worker alone."""
-    server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
-    yield server
-    server.cleanup()
+def postgres_server() -> Iterator[PostgresServer]:
+    """A real Postgres, for this worker alone; outside pytest's folder, which its own user may not enter."""
+    with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as folder:
+        server = get_server(Path(folder) / "data", cleanup_mode="stop")
+        yield server
+        server.cleanup()
 
 
 @pytest.fixture

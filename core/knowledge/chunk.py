@@ -17,10 +17,11 @@ MAX_TOKENS = 220
 """Of the 256 word pieces that all-MiniLM-L6-v2 reads; the rest is for the title and headings before the text."""
 
 CONFIGURATION = {
-    "chunking": "sections of whole blocks, short ones joined, headings not repeated",
+    "chunking": "sections of whole blocks, short ones joined, headings not repeated; 2",
     "max_tokens": MAX_TOKENS,
 }
 
+_LINE_END = re.compile(r"\r\n?|\n")
 _WORD = re.compile(r"[a-z0-9_]{3,}")
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
 
@@ -41,7 +42,7 @@ def chunk(document: Document, count_tokens: Callable[[str], int]) -> list[Passag
         for headings, blocks in _sections(document.text)
         for text in _packed(blocks, count_tokens)
     ]
-    passages = [_passage(document, section) for section in _joined(sections)]
+    passages = [_passage(document, section) for section in _joined(sections, count_tokens)]
     return list({passage.id: passage for passage in passages}.values())
 
 
@@ -81,7 +82,7 @@ def _sections(markdown: str) -> Iterator[tuple[tuple[str, ...], list[str]]]:
 
 def _blocks(markdown: str) -> Iterator[tuple[tuple[str, ...], str]]:
     """Each top-level block of the Markdown with the path of headings above it."""
-    lines = markdown.splitlines()
+    lines = _LINE_END.split(markdown)  # as the parser counts them; str.splitlines knows more ends
     path: list[tuple[int, str]] = []
     tokens = _MARKDOWN.parse(markdown)
     for index, token in enumerate(tokens):
@@ -111,24 +112,26 @@ def _packed(blocks: list[str], count_tokens: Callable[[str], int]) -> Iterator[s
         yield "\n\n".join(kept)
 
 
-def _joined(sections: list[_Section]) -> Iterator[_Section]:
+def _joined(sections: list[_Section], count_tokens: Callable[[str], int]) -> Iterator[_Section]:
     """Short neighbours below the same second-level heading put together, so that no passage is a mere line."""
     kept: _Section | None = None
     for section in sections:
-        if kept and kept.headings[:2] == section.headings[:2] and kept.tokens + section.tokens <= MAX_TOKENS:
-            kept = _join(kept, section)
-            continue
-        if kept:
+        both = _join(kept, section, count_tokens) if kept else section
+        if kept and both is None:
             yield kept
-        kept = section
+        kept = both or section
     if kept:
         yield kept
 
 
-def _join(first: _Section, second: _Section) -> _Section:
+def _join(first: _Section, second: _Section, count_tokens: Callable[[str], int]) -> _Section | None:
+    """Two sections as one, or None when they do not belong together or would be too long."""
     shared = first.headings[:2]
-    texts = [_under_heading(section, shared) for section in (first, second)]
-    return _Section(shared, "\n\n".join(texts), first.tokens + second.tokens)
+    if shared != second.headings[:2] or first.tokens + second.tokens > MAX_TOKENS:
+        return None
+    text = "\n\n".join(_under_heading(section, shared) for section in (first, second))
+    tokens = count_tokens(text)
+    return _Section(shared, text, tokens) if tokens <= MAX_TOKENS else None
 
 
 def _under_heading(section: _Section, shared: tuple[str, ...]) -> str:

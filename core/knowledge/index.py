@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import chromadb
+import httpx
 from chromadb.api import ClientAPI
 from chromadb.config import Settings as ChromaSettings
 from chromadb.errors import ChromaError
@@ -107,9 +108,16 @@ class PassageIndex:
 
     def query(self, vector: list[float], count: int) -> list[Passage]:
         """The `count` nearest passages, best first, with their cosine similarity as score."""
-        found = self._collection.query(
-            query_embeddings=[vector], n_results=count, include=["documents", "metadatas", "distances"]
-        )
+        try:
+            found = self._collection.query(
+                query_embeddings=[vector], n_results=count, include=["documents", "metadatas", "distances"]
+            )
+        except (httpx.HTTPError, ChromaError, OSError) as error:
+            raise KnowledgeError(
+                "The index cannot be searched right now. Check that the Chroma server runs, or run "
+                "`mlops-assistant refresh --rebuild`.",
+                detail=repr(error),
+            ) from error
         ids, texts = found["ids"][0], (found["documents"] or [[]])[0]
         metadatas, distances = (found["metadatas"] or [[]])[0], (found["distances"] or [[]])[0]
         rows = zip(ids, texts, metadatas, distances, strict=True)

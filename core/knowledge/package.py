@@ -59,9 +59,10 @@ def is_packaged(model_dir: Path) -> bool:
     """Whether the folder holds a model packaged from the published weights."""
     try:
         manifest = json.loads((model_dir / "manifest.json").read_text())
-    except (OSError, ValueError):
+        weights = str(manifest["weights_sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
         return False
-    return manifest.get("weights_sha256") == WEIGHTS_SHA256 and (model_dir / "model.onnx").is_file()
+    return weights == WEIGHTS_SHA256 and all((model_dir / name).is_file() for name in ("model.onnx", "tokenizer.json"))
 
 
 def _package(model_dir: Path) -> None:
@@ -72,6 +73,8 @@ def _package(model_dir: Path) -> None:
     if digest != WEIGHTS_SHA256:
         raise SystemExit(f"The weights in {weights} are not the published ones (sha256 {digest}).")
     model_dir.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in model_dir.parent.glob(".packaging-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
     staging = Path(tempfile.mkdtemp(prefix=".packaging-", dir=model_dir.parent))
     try:
         shutil.copy(weights / "tokenizer.json", staging)

@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,8 @@ class Refresher:
         try:
             passages = await self._build(documents, version_id)
         except BaseException:
-            await asyncio.to_thread(self._place.remove, version_id)
+            with suppress(AssistantError):  # what is left behind is removed at the next start
+                await asyncio.to_thread(self._place.remove, version_id)
             raise
         version = IndexVersion(
             id=version_id,
@@ -146,9 +148,10 @@ class Refresher:
         assert worker.stderr is not None  # noqa: S101
         complaints = asyncio.create_task(worker.stderr.read())
         try:
-            worker.stdin.write(job(documents, self._model_dir, self._place, version_id).encode())
-            await worker.stdin.drain()
-            worker.stdin.close()
+            with suppress(BrokenPipeError, ConnectionResetError):  # a worker that died says why on standard error
+                worker.stdin.write(job(documents, self._model_dir, self._place, version_id).encode())
+                await worker.stdin.drain()
+                worker.stdin.close()
             passages = await self._listen(worker.stdout)
             status = await worker.wait()
         finally:

@@ -6,7 +6,6 @@ Production pointer in the database, so a promotion elsewhere is seen by the next
 
 import asyncio
 import dataclasses
-from urllib.parse import urljoin
 
 from core.domain.knowledge import IndexVersion, Passage
 from core.errors import IndexMissing
@@ -36,7 +35,7 @@ class Retriever:
         """
         index = await self._live_index()
         found = await asyncio.to_thread(self._search, index, query, count)
-        return [dataclasses.replace(p, address=urljoin(self._public_url + "/", p.address)) for p in found]
+        return [dataclasses.replace(passage, address=self._absolute(passage.address)) for passage in found]
 
     async def check(self) -> IndexVersion:
         """The live version, opened. Raises as `search` does."""
@@ -49,6 +48,10 @@ class Retriever:
         if self._open:
             self._open[1].close()
             self._open = None
+
+    def _absolute(self, address: str) -> str:
+        """A web address as it is; a path on our console behind the address under which people reach us."""
+        return self._public_url + address if address.startswith("/") else address
 
     def _search(self, index: PassageIndex, query: str, count: int) -> list[Passage]:
         return index.query(self._embedder.embed([query])[0].tolist(), count)

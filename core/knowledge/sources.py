@@ -32,9 +32,10 @@ def _read(path: Path, folder: Path) -> Document:
     name = path.relative_to(folder).as_posix()
     try:
         raw = path.read_bytes()
-        page = frontmatter.loads(raw.decode("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RefreshFailed(f"The page {name} cannot be read: {error}. Mend it; the live index was kept.") from error
+        page = frontmatter.loads(raw.decode("utf-8-sig"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise RefreshFailed(f"The page {name} cannot be read: {reason}. Mend it; the live index was kept.") from error
     return Document(
         path=name,
         title=_text(page.metadata, "title") or path.stem.replace("-", " ").capitalize(),

@@ -20,13 +20,12 @@ from core.settings import Settings
 def own_folder(settings: Settings, *, address: str | None = None) -> Generator[None]:
     """Holds VAR_DIR; `address` is where this process answers others. Raises IndexInUse when another one holds it."""
     folder = settings.var_dir
+    lock = FileLock(folder / "owner.lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / "owner.lock")
-        if settings.chroma_url:
-            yield
-            return
-        lock.acquire(timeout=0)
+        if not settings.chroma_url:
+            lock.acquire(timeout=0)
+            _note(folder).unlink(missing_ok=True)  # of an owner that was killed
     except Timeout as error:
         raise IndexInUse(
             f"Another process already uses {folder}. Stop it, or give this one a VAR_DIR of its own "
@@ -35,13 +34,13 @@ def own_folder(settings: Settings, *, address: str | None = None) -> Generator[N
     except OSError as error:
         raise ConfigurationError(f"The folder {folder} cannot be written: {error}. Correct VAR_DIR.") from error
     try:
-        if address:
+        if address and lock.is_locked:
             _note(folder).write_text(json.dumps({"address": address, "pid": os.getpid()}))
         yield
     finally:
-        if address:
+        if lock.is_locked:
             _note(folder).unlink(missing_ok=True)
-        lock.release()
+            lock.release()
 
 
 def owner_address(settings: Settings) -> str | None:

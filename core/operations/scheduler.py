@@ -4,6 +4,7 @@ Comes in: five cron fields from REFRESH_CRON, in UTC. Goes out: calls of `Refres
 """
 
 import logging
+import re
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -12,6 +13,8 @@ from apscheduler.triggers.cron import CronTrigger
 
 from core.errors import AssistantError, ConfigurationError
 from core.knowledge.refresh import Refresher
+
+WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 LATE_SECONDS = 3600
 """A refresh that could not start in time is made up for within this."""
@@ -59,7 +62,15 @@ class RefreshSchedule:
 
 
 def _trigger(cron: str) -> CronTrigger:
+    *fields, weekday = cron.split()
     try:
-        return CronTrigger.from_crontab(cron, timezone=UTC)
+        return CronTrigger.from_crontab(" ".join([*fields, _named(weekday)]), timezone=UTC)
     except ValueError as error:
         raise ConfigurationError(f"REFRESH_CRON={cron!r} is no schedule: {error}.") from error
+
+
+def _named(weekday: str) -> str:
+    """The field of weekdays with names for numbers: cron counts from Sunday, APScheduler from Monday."""
+    if "/" in weekday:
+        return weekday
+    return re.sub(r"[0-7]", lambda found: WEEKDAYS[int(found[0])], weekday)

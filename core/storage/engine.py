@@ -17,6 +17,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from core.errors import SchemaOutdated, StorageError
 
+UNDEFINED_TABLE = "42P01"
+"""Of Postgres."""
+
 BUSY_SECONDS = 10
 """How long a SQLite writer waits for another one before the database counts as locked."""
 
@@ -83,7 +86,7 @@ class Database:
 def explain(error: DBAPIError, name: str) -> StorageError:
     """The sentence for a driver's error."""
     reason = str(error.orig).lower()
-    if "no such table" in reason or "undefinedtable" in reason or "does not exist" in reason:
+    if "no such table" in reason or getattr(error.orig, "sqlstate", None) == UNDEFINED_TABLE:
         return SchemaOutdated(
             f"The database {name} has not been migrated. Run `mlops-assistant migrate`.", detail=reason
         )

@@ -6,6 +6,7 @@ Comes in: domain nouns from `core.knowledge`. Goes out: domain nouns, for retrie
 from typing import Any
 
 from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from core.domain.knowledge import Document, IndexVersion, RefreshRun, RunStatus, Stage
 from core.storage.engine import Database
@@ -37,30 +38,41 @@ class Library:
 
     async def promote(self, version: IndexVersion, configuration: dict[str, Any]) -> None:
         """Makes a newly built version the live one; what was live becomes Archived in the same transaction."""
-        async with self._database.begin() as db:
-            await db.execute(
-                update(IndexVersionRow).where(IndexVersionRow.stage == Stage.PRODUCTION).values(stage=Stage.ARCHIVED)
-            )
-            db.add(
-                IndexVersionRow(
-                    id=version.id,
-                    stage=Stage.PRODUCTION,
-                    fingerprint=version.fingerprint,
-                    configuration=configuration,
-                    documents=version.documents,
-                    passages=version.passages,
-                    seconds=version.seconds,
-                )
-            )
+        row = IndexVersionRow(
+            id=version.id,
+            stage=Stage.PRODUCTION,
+            fingerprint=version.fingerprint,
+            configuration=configuration,
+            documents=version.documents,
+            passages=version.passages,
+            seconds=version.seconds,
+        )
+        try:
+            async with self._database.begin() as db:
+                live = IndexVersionRow.stage == Stage.PRODUCTION
+                await db.execute(update(IndexVersionRow).where(live).values(stage=Stage.ARCHIVED))
+                db.add(row)
+        except IntegrityError:  # another process promoted one between our two statements
+            if await self._knows_version(version.id):
+                raise
+            await self.promote(version, configuration)
 
     async def forget_version(self, version_id: str) -> None:
         """Removes the row of a version whose files are gone."""
         async with self._database.begin() as db:
             await db.execute(delete(IndexVersionRow).where(IndexVersionRow.id == version_id))
 
-    async def replace_documents(self, kind: str, location: str, documents: list[Document]) -> None:
-        """Makes the stored documents of a source equal to `documents`; unchanged rows keep their dates."""
+    async def _knows_version(self, version_id: str) -> bool:
         async with self._database.begin() as db:
+            return await db.get(IndexVersionRow, version_id) is not None
+
+    async def replace_documents(self, kind: str, location: str, documents: list[Document]) -> None:
+        """Makes the stored documents of a kind of source equal to `documents`; unchanged rows keep their dates.
+
+        A source of that kind at another location is forgotten with its documents: the folder has moved.
+        """
+        async with self._database.begin() as db:
+            await db.execute(delete(SourceRow).where(SourceRow.kind == kind, SourceRow.location != location))
             source = await db.scalar(select(SourceRow).where(SourceRow.location == location))
             if source is None:
                 source = SourceRow(id=new_id(), kind=kind, location=location)

@@ -1,15 +1,16 @@
 """Brings the tables to a revision with Alembic; `mlops-assistant migrate` and the start of `serve` call it."""
 
+import asyncio
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
+from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
 from core.errors import SchemaOutdated, StorageError
-from core.storage.engine import explain
+from core.storage.engine import create_engine, explain
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
@@ -34,8 +35,14 @@ def migrate(url: str, revision: str = "head") -> str:
         raise explain(error, "that DATABASE_URL names" if "sqlite" not in url else "in VAR_DIR") from error
     except OSError as error:
         raise StorageError(f"The database cannot be reached: {error}. Nothing was changed.") from error
-    return "base" if down and revision == "base" else _head(config)
+    return asyncio.run(_reached(url))
 
 
-def _head(config: Config) -> str:
-    return ScriptDirectory.from_config(config).get_current_head() or "base"
+async def _reached(url: str) -> str:
+    engine = create_engine(url)
+    try:
+        async with engine.connect() as connection:
+            revision = await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+    finally:
+        await engine.dispose()
+    return revision or "base"

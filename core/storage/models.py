@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -99,7 +100,7 @@ class CitationRow(Base):
     message_id: Mapped[str] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
     passage_id: Mapped[str] = mapped_column(String(64))
-    title: Mapped[str] = mapped_column(String(300))
+    title: Mapped[str] = mapped_column(Text)
     heading_path: Mapped[list[str]]
     address: Mapped[str] = mapped_column(Text)
     score: Mapped[float]
@@ -153,8 +154,8 @@ class DocumentRow(Base):
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     source_id: Mapped[str] = mapped_column(ForeignKey("sources.id", ondelete="CASCADE"))
     path: Mapped[str] = mapped_column(String(500))
-    title: Mapped[str] = mapped_column(String(300))
-    product: Mapped[str] = mapped_column(String(64))
+    title: Mapped[str] = mapped_column(Text)
+    product: Mapped[str] = mapped_column(Text)
     address: Mapped[str] = mapped_column(Text)
     reference: Mapped[str] = mapped_column(Text)
     text: Mapped[str] = mapped_column(Text)
@@ -163,10 +164,18 @@ class DocumentRow(Base):
 
 
 class IndexVersionRow(Base):
-    """A built index. The row whose stage is Production is the live one."""
+    """A built index. The one row whose stage is Production is the live one."""
 
     __tablename__ = "index_versions"
-    __table_args__ = (Index("ix_index_versions_stage", "stage"),)
+    __table_args__ = (
+        Index(
+            "uq_index_versions_production",
+            "stage",
+            unique=True,
+            sqlite_where=text("stage = 'Production'"),
+            postgresql_where=text("stage = 'Production'"),
+        ),
+    )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     stage: Mapped[str] = mapped_column(String(12))

@@ -23,7 +23,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("index_versions", schema=None) as batch_op:
-        batch_op.create_index("ix_index_versions_stage", ["stage"], unique=False)
+        batch_op.create_index(
+            "uq_index_versions_production",
+            ["stage"],
+            unique=True,
+            sqlite_where=sa.text("stage = 'Production'"),
+            postgresql_where=sa.text("stage = 'Production'"),
+        )
 
     op.create_table(
         "sessions",
@@ -57,8 +63,8 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("source_id", sa.String(length=36), nullable=False),
         sa.Column("path", sa.String(length=500), nullable=False),
-        sa.Column("title", sa.String(length=300), nullable=False),
-        sa.Column("product", sa.String(length=64), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("product", sa.Text(), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("reference", sa.Text(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
@@ -112,7 +118,7 @@ def upgrade() -> None:
         sa.Column("message_id", sa.String(length=36), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("passage_id", sa.String(length=64), nullable=False),
-        sa.Column("title", sa.String(length=300), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
         sa.Column("heading_path", sa.JSON(), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("score", sa.Double[float](), nullable=False),
@@ -163,6 +169,6 @@ def downgrade() -> None:
 
     op.drop_table("sessions")
     with op.batch_alter_table("index_versions", schema=None) as batch_op:
-        batch_op.drop_index("ix_index_versions_stage")
+        batch_op.drop_index("uq_index_versions_production")
 
     op.drop_table("index_versions")
