@@ -1,7 +1,7 @@
 """The command `mlops-assistant`.
 
 Comes in: what somebody typed. Goes out: exit status 0, or one sentence on standard error and status 1. Each command
-imports what it needs, so that `--help` is quick.
+imports what it needs after reading the settings: `--help` is quick, and a broken `.env` is met by us, not by chromadb.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from core.errors import AssistantError
 from core.settings import Settings, load_settings
@@ -62,7 +63,7 @@ def sentences() -> Generator[None]:
         yield
     except AssistantError as error:
         logging.getLogger(__name__).debug("failed", exc_info=error)
-        complaints.print(f"[red]✗[/] {error.said}", highlight=False, soft_wrap=True)
+        complaints.print(f"[red]✗[/] {escape(error.said)}", highlight=False, soft_wrap=True)
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
@@ -93,9 +94,10 @@ def serve(
     ] = None,
 ) -> None:
     """Serve HTTP, the console and every chat platform whose token is set."""
+    settings = _settings(**({"roles": roles} if roles else {}))
     from bot.serve import serve as run
 
-    run(_settings(**({"roles": roles} if roles else {})), console)
+    run(settings, console)
 
 
 @app.command()
@@ -105,9 +107,11 @@ def ask(
     session: Annotated[str | None, typer.Option(help="Name of a conversation to go on with.")] = None,
 ) -> None:
     """Ask a question and watch the answer being written, with its sources."""
+    settings = _prepared()
     from bot.commands import ask as run
 
-    asyncio.run(run(_prepared(), question, mode.value, session, console))
+    logging.getLogger("core.answering").setLevel(logging.ERROR)  # the asker reads the sentence itself
+    asyncio.run(run(settings, question, mode.value, session, console))
 
 
 @app.command()
@@ -115,9 +119,10 @@ def refresh(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build anew even when no page has changed.")] = False,
 ) -> None:
     """Bring the index up to date with the pages of the knowledge base."""
+    settings = _prepared()
     from bot.commands import refresh as run
 
-    asyncio.run(run(_prepared(), console, rebuild=rebuild))
+    asyncio.run(run(settings, console, rebuild=rebuild))
 
 
 @app.command()
@@ -133,12 +138,13 @@ def migrate(
 @app.command()
 def doctor() -> None:
     """Check database, index, models and chat platforms, and say what to mend."""
+    settings = _settings()
     from bot.doctor import examine
 
     marks = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[dim]-[/]"}
-    findings = asyncio.run(examine(_settings()))
+    findings = asyncio.run(examine(settings))
     for finding in findings:
-        console.print(f"{marks[finding.well]} {finding.part}: {finding.said}", highlight=False, soft_wrap=True)
+        console.print(f"{marks[finding.well]} {finding.part}: {escape(finding.said)}", highlight=False, soft_wrap=True)
     if any(finding.well is False for finding in findings):
         raise typer.Exit(1)
 
@@ -154,10 +160,10 @@ def _settings(**overrides: Any) -> Settings:
 
 def _prepared() -> Settings:
     """Settings, with VAR_DIR made ready unless a running service has done so."""
+    settings = _settings()
     from core.bootstrap import prepare
     from core.operations.ownership import owner_address
 
-    settings = _settings()
     if owner_address(settings) is None:
         prepare(settings, console.print)
     return settings

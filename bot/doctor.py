@@ -4,7 +4,8 @@ Comes in: settings. Goes out: one `Finding` a part. It changes nothing and needs
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import httpx
@@ -57,12 +58,21 @@ async def _finding(part: str, check: Callable[[Settings], Awaitable[str | None]]
 
 
 async def _database(settings: Settings) -> str:
+    async with _opened(settings) as database:
+        await database.ping()
+        return database.name
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncGenerator[Database]:
+    """The database, if it is there: opening a SQLite file that is not would make it."""
+    if settings.database_file and not settings.database_file.is_file():
+        raise SchemaOutdated(f"There is no database at {settings.database_file} yet. Run `mlops-assistant migrate`.")
     database = Database(settings.sqlalchemy_url)
     try:
-        await database.ping()
+        yield database
     finally:
         await database.close()
-    return database.name
 
 
 async def _embedding_model(settings: Settings) -> str:
@@ -75,13 +85,11 @@ async def _embedding_model(settings: Settings) -> str:
 async def _index(settings: Settings) -> str:
     if address := await asyncio.to_thread(owner_address, settings):
         return await _index_of_service(address)
-    database = Database(settings.sqlalchemy_url)
     try:
-        version = await Library(database).production()
+        async with _opened(settings) as database:
+            version = await Library(database).production()
     except SchemaOutdated:
         version = None
-    finally:
-        await database.close()
     if version is None:
         raise IndexMissing("There is no index yet. Run `mlops-assistant refresh`.")
     place = IndexPlace(settings.index_dir, settings.chroma_url)
@@ -112,13 +120,13 @@ async def _slack(settings: Settings) -> str | None:
     if settings.slack_bot_token is None:
         return None
     from bot.slack.app import check_tokens  # noqa: PLC0415 - only when Slack is on
-    from bot.slack.messenger import Messenger  # noqa: PLC0415
+    from bot.slack.messenger import OUT_OF_REACH, Messenger  # noqa: PLC0415
 
     app_token = settings.slack_app_token.get_secret_value() if settings.slack_app_token else None
     messenger = Messenger(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
     try:
         missing = await check_tokens(messenger, app_token)
-    except (OSError, TimeoutError) as error:
+    except OUT_OF_REACH as error:
         raise ChannelError(f"Slack cannot be reached at {settings.slack_api_url}: {error}.") from error
     if missing:
         raise ChannelError(f"The app lacks the scopes {', '.join(missing)}. Install it again from the manifest.")
@@ -138,7 +146,11 @@ async def _discord(settings: Settings) -> str | None:
         raise ChannelError("Discord refused DISCORD_BOT_TOKEN. Copy it again from the developer portal, page Bot.")
     if reply.is_error:
         raise ChannelError(f"Discord answered HTTP {reply.status_code} to the look-up of the application.")
-    if not reply.json().get("flags", 0) & MESSAGE_CONTENT:
+    try:
+        flags = int(reply.json().get("flags", 0))
+    except (ValueError, AttributeError) as error:
+        raise ChannelError(f"What answers at {settings.discord_api_url} is not Discord's API.") from error
+    if not flags & MESSAGE_CONTENT:
         raise ChannelError(
             "The message content intent is off: replies in threads need a mention. Switch it on in the developer "
             "portal, page Bot."

@@ -54,7 +54,7 @@ async def _stream(
             if reply.is_error:
                 raise AssistantError(json.loads(await reply.aread())["detail"])
             name = ""
-            async for line in reply.aiter_lines():
+            async for line in _lines(reply):
                 field, _, value = line.partition(": ")
                 if field == "event":
                     name = value
@@ -66,6 +66,15 @@ async def _stream(
         raise AssistantError(
             f"The running service at {address} does not answer ({error}). Stop it, or wait until it is ready."
         ) from error
+
+
+async def _lines(reply: httpx.Response) -> AsyncGenerator[str]:
+    """The lines of a stream of events; httpx would end lines at characters that JSON leaves in its texts too."""
+    kept = ""
+    async for text in reply.aiter_text():
+        *lines, kept = (kept + text).split("\n")
+        for line in lines:
+            yield line.removesuffix("\r")
 
 
 def _answer_event(name: str, data: dict[str, Any]) -> AnswerEvent | None:

@@ -50,7 +50,7 @@ def serve(settings: Settings, console: Console) -> None:
     """Prepares VAR_DIR, then runs until SIGINT or SIGTERM. Raises AssistantError when it cannot start."""
     if "http" in settings.roles:
         check_port(settings)
-    with own_folder(settings, address=settings.address if "http" in settings.roles else None):
+    with own_folder(settings, address=settings.local_address if "http" in settings.roles else None):
         prepare(settings, console.print)
         access = console_access(settings)
         asyncio.run(_run(settings, access, console))

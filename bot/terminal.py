@@ -28,11 +28,11 @@ async def show_answer(events: AsyncIterator[AnswerEvent], console: Console) -> A
     async for event in events:
         match event:
             case Searching(query):
-                console.print(f"Searching for “{query}”…", style="dim", markup=False, highlight=False)
+                console.print(f"Searching for “{query}”…", style="dim", markup=False, highlight=False, emoji=False)
             case Step(who, what):
-                console.print(f"{who}: {what}…", style="dim", markup=False, highlight=False)
+                console.print(f"{who}: {what}…", style="dim", markup=False, highlight=False, emoji=False)
             case TextDelta(text):
-                console.print(text, end="", markup=False, highlight=False, soft_wrap=True)
+                console.print(text, end="", markup=False, highlight=False, emoji=False, soft_wrap=True)
                 shown += text
             case Completed(answer):
                 _show_rest(answer, shown, console)
@@ -67,13 +67,15 @@ async def show_refresh(events: AsyncIterator[Progress | RefreshRun], console: Co
 def _show_rest(answer: Answer, shown: str, console: Console) -> None:
     """What streaming has not shown: all of it when the final text differs, then note and sources."""
     if shown.strip() != answer.text.strip():
-        console.print(("\n\n" if shown else "") + answer.text, markup=False, highlight=False, soft_wrap=True)
+        console.print(
+            ("\n\n" if shown else "") + answer.text, markup=False, highlight=False, emoji=False, soft_wrap=True
+        )
     else:
         console.print()
     if answer.note:
-        console.print(f"\n{answer.note}", style="dim", markup=False)
+        console.print(f"\n{answer.note}", style="dim", markup=False, emoji=False)
     if answer.citations:
         console.print("\nSources" if answer.covered else "\nThe nearest pages", style="bold")
         for citation in answer.citations:
             line = f"[{citation.number}] {citation.label}\n    {citation.address}"
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)

@@ -163,9 +163,14 @@ class Settings(BaseSettings):
 
     @property
     def address(self) -> str:
-        """Where people open the console: PUBLIC_URL, or the address this process listens on."""
+        """Where people open the console: PUBLIC_URL, or where this process listens."""
+        return self.public_url or self.local_address
+
+    @property
+    def local_address(self) -> str:
+        """Where other processes of this machine reach this one."""
         host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
-        return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @cached_property
     def sqlalchemy_url(self) -> str:
@@ -174,6 +179,12 @@ class Settings(BaseSettings):
             return f"sqlite+aiosqlite:///{self.var_dir / 'assistant.db'}"
         scheme, _, rest = self.database_url.partition("://")
         return f"{'postgresql+psycopg' if scheme.startswith('postgres') else 'sqlite+aiosqlite'}://{rest}"
+
+    @property
+    def database_file(self) -> Path | None:
+        """The file of the SQLite database; None for a Postgres."""
+        scheme, _, path = self.sqlalchemy_url.partition(":///")
+        return Path(path.partition("?")[0]) if scheme.startswith("sqlite") else None
 
     @property
     def model_endpoint(self) -> tuple[str, str] | None:

@@ -129,7 +129,7 @@ class History(BaseModel):
     def of(cls, session: Session, messages: list[Message]) -> Self:
         """A session with its messages."""
         return cls(
-            session_id=session.id,
+            session_id=session.key.thread if session.key.platform == "http" else session.id,
             platform=session.key.platform,
             title=session.title,
             created_at=session.created_at,

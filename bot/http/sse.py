@@ -4,7 +4,9 @@ Comes in: a stream of domain events. Goes out: `event: <name>` with JSON data; t
 or `error`. Pure but for the waiting.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from typing import TypeVar
 
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
@@ -17,6 +19,11 @@ from core.domain.events import AnswerEvent, Completed, Passages, Searching, Step
 from core.domain.knowledge import Progress, RefreshRun
 from core.errors import AssistantError
 
+T = TypeVar("T")
+
+_drawing: set[asyncio.Task[None]] = set()
+"""Keeps the tasks alive while they close."""
+
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
@@ -26,7 +33,7 @@ def answer_events(first: AnswerEvent, rest: AsyncIterator[AnswerEvent], session_
     async def stream() -> AsyncGenerator[bytes]:
         yield render_answer_event(first, session_id)
         try:
-            async for event in rest:
+            async for event in _drawn(rest):
                 yield render_answer_event(event, session_id)
         except AssistantError as error:
             yield _error(error)
@@ -40,7 +47,7 @@ def refresh_events(first: Progress | RefreshRun, rest: AsyncIterator[Progress | 
     async def stream() -> AsyncGenerator[bytes]:
         yield _refresh_event(first)
         try:
-            async for event in rest:
+            async for event in _drawn(rest):
                 yield _refresh_event(event)
         except AssistantError as error:
             yield _error(error)
@@ -62,6 +69,33 @@ def render_answer_event(event: AnswerEvent, session_id: str) -> bytes:
             return _event("delta", {"text": text})
         case Completed(answer):
             return _event("completed", ChatReply.of(answer, session_id))
+
+
+async def _drawn(events: AsyncIterator[T]) -> AsyncGenerator[T]:
+    """The events, drawn by a task of their own, which ends when the reader leaves.
+
+    Starlette cancels a reader's task at every await until it is gone; a model's call would never get to close.
+    """
+    ready: asyncio.Queue[T | AssistantError | None] = asyncio.Queue(maxsize=1)
+
+    async def draw() -> None:
+        try:
+            async for event in events:
+                await ready.put(event)
+            await ready.put(None)
+        except AssistantError as error:
+            await ready.put(error)
+
+    task = asyncio.create_task(draw())
+    _drawing.add(task)
+    task.add_done_callback(_drawing.discard)
+    try:
+        while (event := await ready.get()) is not None:
+            if isinstance(event, AssistantError):
+                raise event
+            yield event
+    finally:
+        task.cancel()
 
 
 def _refresh_event(event: Progress | RefreshRun) -> bytes:

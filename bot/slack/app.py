@@ -15,7 +15,7 @@ from slack_sdk.errors import SlackApiError
 from bot.slack.actions import Actions
 from bot.slack.events import EventsEndpoint
 from bot.slack.listeners import listen
-from bot.slack.messenger import OUT_OF_REACH, Messenger, is_passing, reason_of
+from bot.slack.messenger import OUT_OF_REACH, Messenger, reason_of
 from core.answering.service import AnsweringService
 from core.errors import ChannelError
 from core.settings import Settings
@@ -30,6 +30,16 @@ SCOPES = {
     "mpim:history",
 }
 """What the bot token must allow; the manifest asks for the same."""
+
+REFUSALS = {
+    "account_inactive",
+    "invalid_auth",
+    "not_allowed_token_type",
+    "not_authed",
+    "token_expired",
+    "token_revoked",
+}
+"""Slack's words for a token that it will not take later either."""
 
 RETRY_SECONDS = 15
 
@@ -131,7 +141,7 @@ async def check_tokens(messenger: Messenger, app_token: str | None) -> list[str]
 
 def _refused(name: str, prefix: str, error: SlackApiError) -> Exception:
     reason = reason_of(error)
-    if is_passing(error):
-        return ConnectionError(f"Slack is out of order: {reason}")
+    if reason not in REFUSALS:
+        return ConnectionError(f"Slack is out of order ({reason})")
     said = f"Slack refused {name} ({reason}). Copy it again from the app's settings; it begins with {prefix}."
     return ChannelError(said)

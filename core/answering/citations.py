@@ -20,7 +20,10 @@ QUOTE_LENGTH = 600
 NOT_COVERED_TEXT = "The knowledge base does not cover this."
 UNCITED_NOTE = "The model cited no source. These are the passages that it was given."
 
-_MARKER = re.compile(r"[ \t]*\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\](?![(\[:])")
+_NUMBERS = r"\d{1,3}(?:\s*,\s*\d{1,3})*"
+_MARKER = re.compile(rf"[ \t]*\[({_NUMBERS})\](?!\(|:|\[(?!{_NUMBERS}\]))")
+"""A number in brackets that is no link, no definition and no reference."""
+
 _CODE = re.compile(r"(```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]*`)", re.DOTALL)
 
 

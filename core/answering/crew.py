@@ -7,6 +7,7 @@ first question, because it costs seconds and 150 MB; it runs in worker threads a
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel
@@ -161,11 +162,13 @@ def build_crew(model: BaseChatModel, question: str, passages: list[Passage], tur
 
 
 def _confine(state_dir: Path) -> None:
-    """Before CrewAI's first import: the two places below the home directory that no setting of its moves."""
-    from crewai_core import settings, token_manager  # noqa: PLC0415
+    """Before CrewAI's first import: the places outside VAR_DIR that no setting of its moves."""
+    from crewai_core import lock_store, settings, token_manager  # noqa: PLC0415
 
     state_dir.mkdir(parents=True, exist_ok=True)
     settings.DEFAULT_CONFIG_PATH = state_dir / "settings.json"
+    locks: Any = lock_store
+    locks.tempfile = SimpleNamespace(gettempdir=lambda: str(state_dir))
     manager: Any = token_manager.TokenManager
     manager._get_secure_storage_path = staticmethod(lambda: state_dir)  # noqa: SLF001 - see above
 

@@ -11,7 +11,7 @@ SHORT = 3
 """Words up to which a question that follows another one is taken to lean on it."""
 
 _LEANING = re.compile(
-    r"^(and|but|or|so|what about|how about|why|then|also|same)\b"
+    r"^(and|but|or|what about|how about|also|same)\b"
     r"|\b(it|its|that|this|these|those|them|they|there|one)\b",
     re.IGNORECASE,
 )

@@ -21,6 +21,11 @@ from core.knowledge.embed import Vectors
 
 WRITE_BATCH = 100
 
+CORRUPT = (
+    "The index cannot be read; the pages and all conversations are untouched. "
+    "Run `mlops-assistant refresh --rebuild` to build it again."
+)
+
 
 @dataclass(frozen=True)
 class IndexPlace:
@@ -37,6 +42,10 @@ class IndexPlace:
         client = _client(self, version_id)
         if any(item.name == _collection(version_id) for item in client.list_collections()):
             client.delete_collection(_collection(version_id))
+
+    def holds(self, version_id: str) -> bool:
+        """Whether the files of a version are there; a server is asked when the version is opened."""
+        return self.url is not None or (self.folder / version_id / "chroma.sqlite3").is_file()
 
     def leftovers(self, known: set[str]) -> list[str]:
         """Versions whose build was interrupted: folders that no row of the database knows."""
@@ -69,11 +78,8 @@ class PassageIndex:
     @classmethod
     def open(cls, place: IndexPlace, version_id: str, *, passages: int) -> Self:
         """A finished version that must hold `passages` passages. Raises IndexCorrupt when it cannot be read."""
-        damaged = IndexCorrupt(
-            "The index cannot be read; the pages and all conversations are untouched. "
-            "Run `mlops-assistant refresh --rebuild` to build it again."
-        )
-        if place.url is None and not (place.folder / version_id / "chroma.sqlite3").is_file():
+        damaged = IndexCorrupt(CORRUPT)
+        if not place.holds(version_id):
             raise damaged
         try:
             client = _client(place, version_id)

@@ -8,9 +8,9 @@ import asyncio
 import dataclasses
 
 from core.domain.knowledge import IndexVersion, Passage
-from core.errors import IndexMissing
+from core.errors import IndexCorrupt, IndexMissing
 from core.knowledge.embed import Embedder
-from core.knowledge.index import IndexPlace, PassageIndex
+from core.knowledge.index import CORRUPT, IndexPlace, PassageIndex
 from core.storage.library import Library
 
 SUPPORTING_SCORE = 0.45
@@ -40,6 +40,8 @@ class Retriever:
     async def check(self) -> IndexVersion:
         """The live version, opened. Raises as `search` does."""
         version = await self._production()
+        if not self._place.holds(version.id):  # an index that is open would not notice
+            raise IndexCorrupt(CORRUPT)
         await self._live_index(version)
         return version
 

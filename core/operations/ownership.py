@@ -47,7 +47,7 @@ def owner_address(settings: Settings) -> str | None:
     """Where the process that holds VAR_DIR answers; None when nobody holds it, or it answers nobody."""
     lock = FileLock(settings.var_dir / "owner.lock")
     try:
-        if settings.chroma_url or not settings.var_dir.is_dir():
+        if settings.chroma_url or not (settings.var_dir / "owner.lock").is_file():
             return None
         lock.acquire(timeout=0)
     except Timeout:

@@ -1,0 +1,402 @@
+"""What people in Slack see: who is answered, where, and how often."""
+
+from collections.abc import Callable
+
+import pytest
+
+from bot.rendering import WAITING
+from bot.slack.app import SlackChannel
+from bot.slack.renderer import MARKDOWN_LIMIT
+from core.settings import Settings
+from tests.emulators.language_model import Failure, Hang, ScriptedModel, Text, ToolCall
+from tests.emulators.slack import BOT_USER, SlackDouble, event_payload
+
+PUSH = "How do I push a model to Quillstore?"
+WAITING_JOB = "Why does a Drumline job stay in the state waiting?"
+NO_WORDS = {"type": "message", "subtype": "file_share", "user": "U0ADA", "files": [{"id": "F1"}], "text": ""}
+
+
+def answered(slack: SlackDouble, thread: str, count: int = 1) -> bool:
+    """Whether so many messages with sources stand in a thread."""
+    return sum("**Sources**" in message.text for message in slack.bot_messages(thread_ts=thread)) >= count
+
+
+async def settled(slack: SlackDouble) -> None:
+    """Everything that was delivered is acknowledged, so that what is not there now will not come."""
+    await slack.wait_for(lambda s: all(envelope.acks or envelope.abandoned for envelope in s.envelopes))
+
+
+async def test_mention_is_answered_once_in_its_thread(channel: SlackChannel, slack: SlackDouble) -> None:
+    act = await slack.mention(PUSH)
+    await slack.wait_for(lambda s: answered(s, act.ts))
+    await settled(slack)
+
+    assert len(act.payloads) == 2, "app_mention and message"
+    [reply] = slack.bot_messages()
+    assert reply.thread_ts == act.ts
+    assert "quill push churn" in reply.text
+    assert "— Push a model to Quillstore](http" in reply.text
+    assert await channel.check() == "Socket Mode"
+
+
+async def test_sign_of_life_comes_before_the_answer(channel: SlackChannel, slack: SlackDouble) -> None:  # noqa: ARG001
+    act = await slack.mention(PUSH)
+    await slack.wait_for(lambda s: answered(s, act.ts))
+
+    [reply] = slack.bot_messages()
+    assert reply.edits[0] == WAITING
+    assert next(call.method for call in slack.calls if call.method.startswith("chat.")) == "chat.postMessage"
+    assert all(edit.strip() for edit in reply.edits)
+
+
+async def test_sign_of_life_stands_while_the_model_still_thinks(
+    model_channel: SlackChannel, slack: SlackDouble, model: ScriptedModel  # noqa: ARG001
+) -> None:  # fmt: skip
+    model.script(Hang())
+    act = await slack.mention(PUSH)
+    await model.wait_for(lambda m: m.requests)
+
+    assert slack.bot_messages(thread_ts=act.ts)
+
+
+async def test_reply_in_the_thread_needs_no_mention_and_knows_what_was_said(
+    channel: SlackChannel, slack: SlackDouble  # noqa: ARG001
+) -> None:  # fmt: skip
+    act = await slack.mention(WAITING_JOB)
+    await slack.wait_for(lambda s: answered(s, act.ts))
+    await slack.say("and then?", thread_ts=act.ts)
+    await slack.wait_for(lambda s: answered(s, act.ts, 2))
+
+    assert "Drumline" in slack.bot_messages(thread_ts=act.ts)[1].text
+
+
+async def test_reply_by_somebody_else_in_the_thread_is_answered_too(
+    channel: SlackChannel, slack: SlackDouble  # noqa: ARG001
+) -> None:  # fmt: skip
+    act = await slack.mention(PUSH)
+    await slack.wait_for(lambda s: answered(s, act.ts))
+    await slack.say("How do I roll a Quillstore model back?", user="U0LIN", thread_ts=act.ts)
+
+    await slack.wait_for(lambda s: answered(s, act.ts, 2))
+
+
+async def test_mention_of_somebody_else_in_our_thread_is_left_to_them(
+    channel: SlackChannel, slack: SlackDouble  # noqa: ARG001
+) -> None:  # fmt: skip
+    act = await slack.mention(PUSH)
+    await slack.wait_for(lambda s: answered(s, act.ts))
+    await slack.say("<@U0LIN> can you push the Quillstore model?", thread_ts=act.ts)
+    await settled(slack)
+
+    assert len(slack.bot_messages()) == 1
+
+
+async def test_picture_without_words_in_our_thread_is_not_commented_on(
+    channel: SlackChannel, slack: SlackDouble  # noqa: ARG001
+) -> None:  # fmt: skip
+    act = await slack.mention(PUSH)
+    await slack.wait_for(lambda s: answered(s, act.ts))
+    await slack.event(NO_WORDS | {"ts": "9999999999.000001", "thread_ts": act.ts})
+    again = await slack.mention("How do I roll a Quillstore model back?")
+    await slack.wait_for(lambda s: answered(s, again.ts))
+    await settled(slack)
+
+    assert len(slack.bot_messages(thread_ts=act.ts)) == 1
+
+
+async def test_talk_in_channels_and_foreign_threads_is_left_alone(channel: SlackChannel, slack: SlackDouble) -> None:  # noqa: ARG001
+    talk = await slack.say("How do I push a model to Quillstore?")
+    await slack.say("I do not know", user="U0LIN", thread_ts=talk.ts)
+    await settled(slack)
+
+    assert slack.bot_messages() == []
+
+
+async def test_mention_in_a_foreign_thread_is_answered_there(channel: SlackChannel, slack: SlackDouble) -> None:  # noqa: ARG001
+    talk = await slack.say("who knows Quillstore?")
+    await slack.mention(PUSH, thread_ts=talk.ts)
+    await slack.wait_for(lambda s: answered(s, talk.ts))
+
+    [reply] = slack.bot_messages()
+    assert reply.thread_ts == talk.ts
+
+
+async def test_direct_messages_are_one_conversation_without_threads(channel: SlackChannel, slack: SlackDouble) -> None:  # noqa: ARG001
+    await slack.direct_message(WAITING_JOB)
+    await slack.wait_for(lambda s: any("**Sources**" in m.text for m in s.bot_messages("D0ADA")))
+    await slack.direct_message("and then?")
+    await slack.wait_for(lambda s: sum("**Sources**" in m.text for m in s.bot_messages("D0ADA")) == 2)
+
+    first, second = slack.bot_messages("D0ADA")
+    assert (first.thread_ts, second.thread_ts) == (None, None)
+    assert "Drumline" in second.text
+
+
+async def test_two_threads_are_answered_side_by_side(
+    model_channel: SlackChannel, slack: SlackDouble, model: ScriptedModel  # noqa: ARG001
+) -> None:  # fmt: skip
+    model.script(Hang(), Text("Use `quill push` [1]."))
+    stuck = await slack.mention("Is Quillstore for models?")
+    await model.wait_for(lambda m: m.requests)
+    other = await slack.mention(PUSH)
+    await slack.wait_for(lambda s: answered(s, other.ts))
+
+    assert not answered(slack, stuck.ts)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "message", "subtype": "message_changed", "message": {"user": "U0ADA", "text": f"<@{BOT_USER}> hi"}},
+        {"type": "message", "subtype": "message_deleted", "deleted_ts": "1.0"},
+        {"type": "message", "subtype": "bot_message", "bot_id": "B9", "text": f"<@{BOT_USER}> hi", "ts": "1.0"},
+        {"type": "message", "subtype": "channel_join", "user": "U0LIN", "text": f"<@{BOT_USER}> joined", "ts": "1.0"},
+        {"type": "app_home_opened", "user": "U0ADA", "tab": "messages"},
+        {"type": "reaction_added", "user": "U0ADA", "reaction": "eyes"},
+        {"type": "never_heard_of"},
+    ],
+    ids=lambda event: event.get("subtype", event["type"]),
+)  # fmt: skip
+async def test_other_events_are_acknowledged_and_not_answered(
+    channel: SlackChannel, slack: SlackDouble, event: dict[str, object]  # noqa: ARG001
+) -> None:  # fmt: skip
+    await slack.event(event)
+    await settled(slack)
+
+    assert [len(envelope.acks) for envelope in slack.envelopes] == [1]
+    assert slack.bot_messages() == []
+
+
+@pytest.mark.parametrize("new_event_id", [False, True])
+async def test_redelivery_is_not_answered_again(
+    channel: SlackChannel, slack: SlackDouble, new_event_id: bool  # noqa: ARG001
+) -> None:  # fmt: skip
+    act = await slack.mention(PUSH)
+    await slack.redeliver(act, new_event_id=new_event_id)
+    await slack.wait_for(lambda s: answered(s, act.ts))
+    await slack.redeliver(act, new_event_id=new_event_id)
+    await settled(slack)
+
+    assert len(slack.bot_messages()) == 1
+
+
+@pytest.mark.parametrize("words", ["", "x" * 20_000, "ring \x07 the bell"])
+async def test_question_that_cannot_be_read_is_refused_once_in_words(
+    channel: SlackChannel, slack: SlackDouble, words: str  # noqa: ARG001
+) -> None:  # fmt: skip
+    act = await slack.mention(words)
+    await slack.wait_for(lambda s: s.bot_messages(thread_ts=act.ts))
+    await slack.redeliver(act, new_event_id=True)
+    await settled(slack)
+
+    [reply] = slack.bot_messages()
+    assert reply.text.startswith(":warning: The message ")
+
+
+async def test_question_that_the_pages_do_not_cover_names_the_nearest(
+    channel: SlackChannel, slack: SlackDouble  # noqa: ARG001
+) -> None:  # fmt: skip
+    act = await slack.mention("Who won the chess championship of 1972?")
+    await slack.wait_for(lambda s: any("nearest pages" in m.text for m in s.bot_messages(thread_ts=act.ts)))
+
+    [reply] = slack.bot_messages()
+    assert reply.text.startswith("The knowledge base does not cover this.")
+
+
+async def test_failure_of_the_model_is_told_in_words(
+    model_channel: SlackChannel, slack: SlackDouble, model: ScriptedModel  # noqa: ARG001
+) -> None:  # fmt: skip
+    model.script(Failure(500))
+    act = await slack.mention(PUSH)
+    await slack.wait_for(lambda s: any(m.text.startswith(":warning:") for m in s.bot_messages(thread_ts=act.ts)))
+
+    [reply] = slack.bot_messages()
+    assert reply.text == ":warning: The language model is down right now. Ask again in a few minutes."
+
+
+async def test_conversation_goes_on_after_a_failure(
+    model_channel: SlackChannel, slack: SlackDouble, model: ScriptedModel  # noqa: ARG001
+) -> None:  # fmt: skip
+    model.script(Failure(500), Text("Use `quill push` [1]."))
+    act = await slack.mention(PUSH)
+    await slack.wait_for(lambda s: any(m.text.startswith(":warning:") for m in s.bot_messages(thread_ts=act.ts)))
+    await slack.say(PUSH, thread_ts=act.ts)
+
+    await slack.wait_for(lambda s: answered(s, act.ts))
+
+
+async def test_pings_in_an_answer_are_defused(
+    model_channel: SlackChannel, slack: SlackDouble, model: ScriptedModel  # noqa: ARG001
+) -> None:  # fmt: skip
+    model.script(ToolCall("<!channel>"), Text("<!here> <@U0LIN> Use `quill push` [1]."))
+    act = await slack.mention(PUSH)
+    await slack.wait_for(lambda s: answered(s, act.ts))
+
+    [reply] = slack.bot_messages()
+    shown = [*reply.edits, reply.text]
+    assert not [text for text in shown for ping in ("<!here>", "<!channel>", "<@U0LIN>") if ping in text]
+
+
+async def test_long_answer_arrives_whole_in_several_messages(
+    model_channel: SlackChannel, slack: SlackDouble, model: ScriptedModel  # noqa: ARG001
+) -> None:  # fmt: skip
+    code = "\n".join(f"line {n:04} of the program, padded to some length" for n in range(500))
+    model.script(Text(f"Run this [1]:\n\n```python\n{code}\n```\n\nDone.", chunk_size=4_000))
+    act = await slack.mention(PUSH)
+    await slack.wait_for(lambda s: answered(s, act.ts))
+
+    parts = [message.text for message in slack.bot_messages(thread_ts=act.ts)]
+    assert len(parts) == 3
+    assert all(len(part) <= MARKDOWN_LIMIT and part.count("```") == 2 for part in parts)
+    assert [line for part in parts for line in part.split("\n") if line.startswith("line ")] == code.split("\n")
+
+
+@pytest.mark.parametrize("method", ["chat.update", "chat.postMessage"])
+async def test_too_many_requests_is_waited_out_without_a_double_post(
+    channel: SlackChannel, slack: SlackDouble, method: str  # noqa: ARG001
+) -> None:  # fmt: skip
+    slack.fail(method, "ratelimited", times=2, retry_after=1)
+    act = await slack.mention(PUSH)
+    await slack.wait_for(lambda s: answered(s, act.ts), timeout=20)
+
+    assert len(slack.bot_messages()) == 1
+    refused = [call.at for call in slack.calls if call.error == "ratelimited"]
+    again = [call.at for call in slack.calls if call.method == method and call.at > refused[-1]]
+    assert min(again) - refused[-1] >= 1, "Retry-After"
+
+
+@pytest.mark.parametrize("error", ["http_500", "fatal_error", "internal_error"])
+async def test_progress_that_slack_refuses_does_not_cost_the_answer(
+    channel: SlackChannel, slack: SlackDouble, error: str  # noqa: ARG001
+) -> None:  # fmt: skip
+    slack.fail("chat.update", error)
+    act = await slack.mention(PUSH)
+
+    await slack.wait_for(lambda s: answered(s, act.ts))
+
+
+# commands
+
+
+async def test_command_opens_a_thread_of_its_own(channel: SlackChannel, slack: SlackDouble) -> None:  # noqa: ARG001
+    await slack.slash("/ask", PUSH)
+    await slack.wait_for(lambda s: any("**Sources**" in m.text for m in s.bot_messages()))
+
+    announced, reply = slack.bot_messages()
+    assert (announced.thread_ts, announced.text) == (None, f"**ada** asks:\n> {PUSH}")
+    assert reply.thread_ts == announced.ts
+    assert "quill push churn" in reply.text
+
+
+async def test_conversation_goes_on_in_the_thread_of_a_command(channel: SlackChannel, slack: SlackDouble) -> None:  # noqa: ARG001
+    await slack.slash("/ask", PUSH)
+    await slack.wait_for(lambda s: any("**Sources**" in m.text for m in s.bot_messages()))
+    thread = slack.bot_messages()[0].ts
+    await slack.say("and then?", thread_ts=thread)
+
+    await slack.wait_for(lambda s: answered(s, thread, 2))
+
+
+async def test_crew_command_is_answered_by_the_crew(channel: SlackChannel, slack: SlackDouble) -> None:  # noqa: ARG001
+    await slack.slash("/crew", PUSH)
+    await slack.wait_for(lambda s: any("**Sources**" in m.text for m in s.bot_messages()), timeout=60)
+
+    announced, reply = slack.bot_messages()
+    assert reply.thread_ts == announced.ts
+    assert any("MLOps Research Specialist" in edit for edit in reply.edits)
+
+
+@pytest.mark.parametrize(("command", "text"), [("/ask", ""), ("/crew", "  "), ("/ask", "x" * 9_000)])
+async def test_command_without_a_question_is_told_to_the_asker_alone(
+    channel: SlackChannel, slack: SlackDouble, command: str, text: str  # noqa: ARG001
+) -> None:  # fmt: skip
+    await slack.slash(command, text)
+    [told] = await slack.wait_for(lambda s: next(iter(s.response_urls.values())))
+
+    assert told["text"].startswith("The message ")
+    assert f"`{command} How do I" in told["text"]
+    assert told.get("response_type", "ephemeral") == "ephemeral"
+    assert slack.bot_messages() == []
+
+
+async def test_command_where_we_may_not_post_is_told_to_the_asker_alone(
+    channel: SlackChannel, slack: SlackDouble  # noqa: ARG001
+) -> None:  # fmt: skip
+    slack.fail("chat.postMessage", "not_in_channel")
+    await slack.slash("/ask", PUSH)
+    [told] = await slack.wait_for(lambda s: next(iter(s.response_urls.values())))
+
+    assert "not_in_channel" in told["text"]
+    assert "`/invite`" in told["text"]
+    assert slack.bot_messages() == []
+
+
+async def test_long_question_of_a_command_is_announced_and_answered(channel: SlackChannel, slack: SlackDouble) -> None:  # noqa: ARG001
+    await slack.slash("/ask", f"{PUSH} " + "Please. " * 800)
+    await slack.wait_for(lambda s: len(s.bot_messages()) == 2 and len(s.bot_messages()[1].edits) > 0)
+
+    assert len(slack.bot_messages()[0].text) <= MARKDOWN_LIMIT
+
+
+# the connection
+
+
+async def test_socket_that_slack_refreshes_is_opened_again(channel: SlackChannel, slack: SlackDouble) -> None:  # noqa: ARG001
+    await slack.wait_for(lambda s: s.sockets)
+    await slack.disconnect_sockets()
+    act = await slack.mention(PUSH)
+
+    await slack.wait_for(lambda s: answered(s, act.ts), timeout=30)
+    assert len(slack.bot_messages()) == 1
+
+
+async def test_socket_that_is_closed_without_a_word_is_opened_again(channel: SlackChannel, slack: SlackDouble) -> None:
+    await slack.wait_for(lambda s: s.sockets)
+    for socket in list(slack.sockets):
+        await socket.close()
+    act = await slack.mention(PUSH)
+
+    await slack.wait_for(lambda s: answered(s, act.ts), timeout=30)
+    assert len(slack.bot_messages()) == 1
+    assert await channel.check() == "Socket Mode"
+
+
+async def test_question_in_work_survives_the_loss_of_the_socket(
+    model_channel: SlackChannel, slack: SlackDouble, model: ScriptedModel  # noqa: ARG001
+) -> None:  # fmt: skip
+    model.script(Text("Use `quill push` [1]."))
+    act = await slack.mention(PUSH)
+    await slack.wait_for(lambda s: s.bot_messages(thread_ts=act.ts))
+    await slack.disconnect_sockets()
+    await slack.wait_for(lambda s: s.sockets and answered(s, act.ts), timeout=30)
+
+    assert len(slack.bot_messages()) == 1
+
+
+async def test_our_own_messages_come_back_and_are_not_answered(channel: SlackChannel, slack: SlackDouble) -> None:  # noqa: ARG001
+    act = await slack.mention(PUSH)
+    await slack.wait_for(lambda s: answered(s, act.ts))
+    await settled(slack)
+
+    echoes = [e for e in slack.envelopes if e.payload["event"].get("user") == BOT_USER]
+    assert echoes
+    assert len(slack.bot_messages()) == 1
+
+
+async def test_events_of_another_shape_do_not_break_the_channel(channel: SlackChannel, slack: SlackDouble) -> None:  # noqa: ARG001
+    strange = event_payload({"type": "message", "user": "U0ADA", "text": None, "ts": "1.0"}, "C0HELP", "1.0")
+    await slack.event(strange["event"])
+    await settled(slack)
+    act = await slack.mention(PUSH)
+
+    await slack.wait_for(lambda s: answered(s, act.ts))
+
+
+async def test_answers_link_to_the_public_address(
+    slack_settings: Callable[..., Settings], running: Callable[..., object], slack: SlackDouble
+) -> None:
+    async with running(slack_settings(public_url="https://mlops.example.org")):  # type: ignore[attr-defined]
+        act = await slack.mention(PUSH)
+        await slack.wait_for(lambda s: answered(s, act.ts))
+
+    assert "(https://mlops.example.org/admin/knowledge/quillstore.md" in slack.bot_messages()[0].text

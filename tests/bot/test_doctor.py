@@ -1,0 +1,232 @@
+"""The doctor: looks at every part, says what to mend, and changes nothing."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from bot.doctor import Finding, examine
+from core.operations.ownership import own_folder
+from core.settings import Settings
+from tests.emulators.language_model import ScriptedModel
+from tests.emulators.slack import SlackDouble
+
+ALL_SCOPES = "app_mentions:read channels:history chat:write commands groups:history im:history mpim:history"
+INTENT_ON = 1 << 19
+
+Make = Callable[..., Settings]
+
+
+async def findings(settings: Settings) -> dict[str, Finding]:
+    return {finding.part: finding for finding in await examine(settings)}
+
+
+@asynccontextmanager
+async def replying(status: int, body: str = "", *, close: bool = False) -> AsyncIterator[str]:
+    """A server that gives every request the same reply, or closes the connection."""
+
+    async def reply(request: web.Request) -> web.Response:
+        if close and request.transport:
+            request.transport.close()
+        return web.Response(status=status, text=body, content_type="application/json")
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", reply)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield "http://{}:{}".format(*runner.addresses[0])
+    await runner.cleanup()
+
+
+async def test_all_is_well_without_channels_and_without_a_model(ready_settings: Make) -> None:
+    found = await findings(ready_settings())
+
+    assert list(found) == ["database", "embedding model", "index", "language model", "slack", "discord"]
+    assert {part: finding.well for part, finding in found.items()} == {
+        "database": True, "embedding model": True, "index": True, "language model": True,
+        "slack": None, "discord": None,
+    }  # fmt: skip
+    assert found["index"].said.endswith("passages of 3 pages")
+    assert "OPENROUTER_API_KEY or LLM_BASE_URL" in found["language model"].said
+
+
+async def test_model_slack_and_discord_are_well(ready_settings: Make) -> None:
+    async with (
+        ScriptedModel(api_key="k") as model,
+        SlackDouble() as slack,
+        replying(200, f'{{"flags": {INTENT_ON}}}') as discord,
+    ):
+        slack.scopes = ALL_SCOPES.split()
+        found = await findings(
+            ready_settings(
+                llm_base_url=model.base_url, llm_api_key="k", slack_bot_token=slack.bot_token,
+                slack_app_token=slack.app_token, slack_api_url=slack.api_url,
+                discord_bot_token="t", discord_api_url=discord,
+            )
+        )  # fmt: skip
+
+    assert all(finding.well for finding in found.values()), found
+    assert slack.violations == []
+
+
+async def test_nothing_is_there_yet_and_nothing_is_made(make_settings: Make, tmp_path: Path) -> None:
+    settings = make_settings(var_dir=tmp_path / "fresh")
+    before = sorted(tmp_path.rglob("*"))
+    found = await findings(settings)
+
+    assert (found["database"].well, found["index"].well) == (False, False)
+    assert "`mlops-assistant migrate`" in found["database"].said
+    assert "`mlops-assistant refresh`" in found["index"].said
+    assert sorted(tmp_path.rglob("*")) == before, "it changes nothing"
+
+
+async def test_missing_embedding_model_says_how_to_make_it(make_settings: Make) -> None:
+    settings = make_settings()
+    settings.model_dir.unlink()
+
+    found = (await findings(settings))["embedding model"]
+
+    assert found.well is False
+    assert "`mlops-assistant refresh`" in found.said
+
+
+async def test_corrupt_index_says_how_to_rebuild_it(ready_settings: Make) -> None:
+    settings = ready_settings()
+    [damaged] = settings.index_dir.glob("*/chroma.sqlite3")
+    damaged.write_bytes(b"\x00" * 4096)
+
+    found = (await findings(settings))["index"]
+
+    assert found.well is False
+    assert "`mlops-assistant refresh --rebuild`" in found.said
+
+
+async def test_damaged_database_does_not_keep_the_other_parts_from_being_examined(ready_settings: Make) -> None:
+    settings = ready_settings()
+    for part in settings.var_dir.glob("assistant.db*"):
+        part.unlink()
+    (settings.var_dir / "assistant.db").write_bytes(b"no database" * 1000)
+
+    found = await findings(settings)
+
+    assert found["database"].well is False
+    assert "damaged" in found["database"].said
+    assert found["embedding model"].well is True
+
+
+async def test_postgres_that_is_not_there(ready_settings: Make) -> None:
+    found = await findings(ready_settings(database_url="postgresql://me:secret@127.0.0.1:1/assistant"))
+
+    assert found["database"].well is False
+    assert "DATABASE_URL" in found["database"].said
+    assert "secret" not in " ".join(finding.said for finding in found.values())
+
+
+async def test_index_is_looked_at_through_the_service_that_owns_it(ready_settings: Make) -> None:
+    settings = ready_settings()
+    part = '{"parts": {"index": {"state": "up", "detail": "9 passages"}}}'
+
+    async with replying(200, part) as address:
+        with own_folder(settings, address=address):
+            found = (await findings(settings))["index"]
+
+    assert (found.well, found.said) == (True, f"9 passages (in the service at {address})")
+
+
+async def test_service_that_does_not_answer_is_told(ready_settings: Make) -> None:
+    settings = ready_settings()
+
+    with own_folder(settings, address="http://127.0.0.1:1"):
+        found = (await findings(settings))["index"]
+
+    assert found.well is False
+    assert "http://127.0.0.1:1" in found.said
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "said"),
+    [
+        pytest.param("http://127.0.0.1:1/v1", None, "cannot be reached", id="away"),
+        pytest.param(None, "wrong", "Correct LLM_API_KEY", id="wrong key"),
+        pytest.param("http://[::1/v1", None, "LLM_BASE_URL", id="no address"),
+        pytest.param("http://127.0.0.1:99999/v1", None, "LLM_BASE_URL", id="no port"),
+    ],
+)
+async def test_language_model_that_cannot_be_used(
+    ready_settings: Make, url: str | None, key: str | None, said: str
+) -> None:
+    async with ScriptedModel(api_key="k") as model:
+        try:
+            found = (await findings(ready_settings(llm_base_url=url or model.base_url, llm_api_key=key)))[
+                "language model"
+            ]
+        except Exception as error:
+            assert said in getattr(error, "said", ""), error  # noqa: PT017 - refused with the settings: as good
+            return
+
+    assert found.well is False
+    assert said in found.said
+
+
+@pytest.mark.parametrize(("setting", "token"), [("slack_bot_token", "xoxb-wrong"), ("slack_app_token", "xapp-wrong")])
+async def test_wrong_slack_token_is_named(ready_settings: Make, setting: str, token: str) -> None:
+    async with SlackDouble() as slack:
+        tokens = {"slack_bot_token": slack.bot_token, "slack_app_token": slack.app_token, setting: token}
+        found = (await findings(ready_settings(**tokens, slack_api_url=slack.api_url)))["slack"]
+
+    assert found.well is False
+    assert setting.upper() in found.said
+
+
+async def test_missing_slack_scopes_are_named(ready_settings: Make) -> None:
+    async with SlackDouble() as slack:
+        slack.scopes = ALL_SCOPES.replace("im:history", "").split()
+        tokens = {"slack_bot_token": slack.bot_token, "slack_app_token": slack.app_token}
+        found = (await findings(ready_settings(**tokens, slack_api_url=slack.api_url)))["slack"]
+
+    assert found.well is False
+    assert "im:history" in found.said
+    assert "manifest" in found.said
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "close"),
+    [(500, "oops", False), (502, "<html>", False), (200, "<html>", False), (200, "", True), (429, "{}", False)],
+)
+@pytest.mark.parametrize("platform", ["slack", "discord"])
+async def test_platform_that_behaves_strangely_is_told_in_words(
+    ready_settings: Make, platform: str, status: int, body: str, close: bool
+) -> None:
+    tokens = {"slack_bot_token": "xoxb-1", "slack_app_token": "xapp-1", "discord_bot_token": "t"}
+    tokens = {name: token for name, token in tokens.items() if name.startswith(platform)}
+    async with replying(status, body, close=close) as url:
+        found = (await findings(ready_settings(**tokens, **{f"{platform}_api_url": url})))[platform]
+
+    assert found.well is False
+    assert platform.capitalize() in found.said
+    assert "refused SLACK_BOT_TOKEN" not in found.said, "nobody should replace a good token"
+
+
+@pytest.mark.parametrize("platform", ["slack", "discord"])
+async def test_platform_that_is_away_is_told(ready_settings: Make, platform: str) -> None:
+    tokens = {"slack_bot_token": "xoxb-1", "slack_app_token": "xapp-1", "discord_bot_token": "t"}
+    tokens = {name: token for name, token in tokens.items() if name.startswith(platform)}
+    found = (await findings(ready_settings(**tokens, **{f"{platform}_api_url": "http://127.0.0.1:1"})))[platform]
+
+    assert found.well is False
+    assert f"{platform.capitalize()} cannot be reached at http://127.0.0.1:1" in found.said
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [(401, "{}", "DISCORD_BOT_TOKEN"), (200, '{"flags": 0}', "message content intent"), (503, "{}", "HTTP 503")],
+)
+async def test_discord_that_is_not_set_up(ready_settings: Make, status: int, body: str, said: str) -> None:
+    async with replying(status, body) as url:
+        found = (await findings(ready_settings(discord_bot_token="t", discord_api_url=url)))["discord"]
+
+    assert found.well is False
+    assert said in found.said

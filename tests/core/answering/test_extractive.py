@@ -1,0 +1,80 @@
+"""The model that needs no key."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.messages import HumanMessage, SystemMessage
+
+from core.answering.extractive import OPENING, QUOTED, ExtractiveModel, extract
+from core.answering.prompts import NOT_COVERED, framed_passages, framed_question
+from core.domain.knowledge import Passage
+from core.knowledge.retrieve import SUPPORTING_SCORE
+from tests.core.answering.passages import WEAK, passage
+
+
+def asked(question: str, *found: Passage) -> str:
+    return f"{framed_passages(list(found))}\n\n{framed_question(question)}"
+
+
+def test_the_best_passage_is_quoted_with_its_number_and_it_says_that_it_quotes() -> None:
+    text = extract(asked("Why?", passage(1, score=0.5), passage(2, score=0.9), passage(3, score=0.6)))
+    assert text == f"{OPENING}\n\n**Page 2 — Part 2** [2]\n\nText of passage 2."
+
+
+def test_a_second_passage_is_quoted_when_it_fits_nearly_as_well() -> None:
+    text = extract(asked("Why?", passage(1, score=0.88), passage(2, score=0.9), passage(3, score=0.87)))
+    assert text.index("**Page 2 — Part 2** [2]") < text.index("**Page 1 — Part 1** [1]")
+    assert "[3]" not in text
+    assert text.count("**") == 2 * QUOTED
+
+
+def test_a_second_passage_is_quoted_when_it_brings_the_example() -> None:
+    example = "```bash\nquill push churn\n```"
+    text = extract(asked("Why?", passage(1, score=0.9), passage(2, score=0.5, text=example)))
+    assert example in text
+    assert "[2]" in text
+
+
+def test_the_words_of_the_question_decide_between_near_scores() -> None:
+    other = passage(1, score=0.70, text="Something else entirely.")
+    named = passage(2, score=0.68, text="Quillstore writes to an S3 bucket.")
+    assert extract(asked("Which S3 bucket does Quillstore take?", other, named)).index("[2]") < 120
+
+
+@pytest.mark.parametrize("found", [[], [passage(1, score=WEAK)], [passage(1, score=-0.3), passage(2, score=0.44)]])
+def test_nothing_about_the_question_is_not_covered(found: list[Passage]) -> None:
+    assert extract(asked("Which wine goes with octopus?", *found)) == NOT_COVERED
+
+
+def test_a_passage_at_the_threshold_supports() -> None:
+    assert "[1]" in extract(asked("Why?", passage(1, score=SUPPORTING_SCORE)))
+
+
+def test_text_that_frames_nothing_is_not_covered() -> None:
+    assert extract("What is Quillstore?") == NOT_COVERED
+
+
+def test_it_answers_the_last_message_and_has_no_use_for_tools() -> None:
+    model = ExtractiveModel()
+    assert model.bind_tools([dict]) is model
+    earlier = HumanMessage(asked("Why?", passage(1, text="Earlier text.")))
+    reply = model.invoke([SystemMessage("Be brief."), earlier, HumanMessage(asked("Why?", passage(2)))])
+    assert "Text of passage 2." in str(reply.text)
+    assert "Earlier" not in str(reply.text)
+
+
+PARAGRAPHS = st.lists(st.text(max_size=30), max_size=5).map("\n".join)
+
+
+@given(PARAGRAPHS)
+async def test_streamed_pieces_join_to_the_whole(text: str) -> None:
+    model, messages = ExtractiveModel(), [HumanMessage(asked("Why?", passage(1, text=text or "x")))]
+    whole = str(model.invoke(messages).text)
+    assert "".join([str(chunk.text) async for chunk in model.astream(messages)]) == whole
+    assert "".join(str(chunk.text) for chunk in model.stream(messages)) == whole
+
+
+async def test_a_long_quote_comes_in_several_pieces() -> None:
+    messages = [HumanMessage(asked("Why?", passage(1, text="one\n\ntwo\n\nthree")))]
+    pieces = [str(chunk.text) async for chunk in ExtractiveModel().astream(messages)]
+    assert len(pieces) > 3

@@ -1,0 +1,95 @@
+"""The migrations lead to the tables that the models describe, on SQLite and on Postgres, there and back."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, create_engine, inspect, text
+
+from core.errors import SchemaOutdated, StorageError
+from core.settings import load_settings
+from core.storage.migrate import migrate
+from core.storage.models import Base
+
+TABLES = set(Base.metadata.tables) | {"alembic_version"}
+
+
+@pytest.fixture
+def url(database_url: str) -> str:
+    return load_settings(database_url=database_url).sqlalchemy_url
+
+
+@pytest.fixture
+def engine(url: str) -> Engine:
+    return create_engine(url.replace("+aiosqlite", ""))
+
+
+def revision(engine: Engine) -> str | None:
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def test_empty_database_gets_every_table(url: str, engine: Engine) -> None:
+    reached = migrate(url)
+    assert set(inspect(engine).get_table_names()) == TABLES
+    assert reached == revision(engine)
+    engine.dispose()
+
+
+def test_migrated_schema_is_what_the_models_describe(url: str, engine: Engine) -> None:
+    migrate(url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+    engine.dispose()
+
+
+def test_migrations_go_down_to_nothing_and_up_again(url: str, engine: Engine) -> None:
+    head = migrate(url)
+    assert migrate(url, "base") == "base"
+    assert set(inspect(engine).get_table_names()) == {"alembic_version"}
+    assert migrate(url) == head
+    assert set(inspect(engine).get_table_names()) == TABLES
+    engine.dispose()
+
+
+def test_migrating_twice_keeps_what_is_stored(url: str, engine: Engine) -> None:
+    migrate(url)
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO sources VALUES ('1', 'folder', '/pages', '2026-01-01', NULL)"))
+    migrate(url)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT location FROM sources")).scalar_one() == "/pages"
+    engine.dispose()
+
+
+def test_step_down_names_the_revision_that_it_reached(url: str, engine: Engine) -> None:
+    migrate(url)
+    reached = migrate(url, "-1")
+    assert reached == (revision(engine) or "base")
+    engine.dispose()
+
+
+def test_database_of_a_newer_assistant_is_left_as_it_is(url: str, engine: Engine) -> None:
+    migrate(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(SchemaOutdated, match=r"does not know \(.*9999.*\)\. It was left as it is"):
+        migrate(url)
+    assert revision(engine) == "9999"
+    assert set(inspect(engine).get_table_names()) == TABLES
+    engine.dispose()
+
+
+def test_migration_makes_the_folder_of_the_database(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "assistant.db"
+    migrate(load_settings(database_url=f"sqlite:///{path}").sqlalchemy_url)
+    assert path.is_file()
+
+
+def test_migration_below_a_file_says_that_the_folder_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    url = load_settings(database_url=f"sqlite:///{tmp_path / 'file' / 'sub' / 'assistant.db'}").sqlalchemy_url
+    with pytest.raises(StorageError, match="cannot be made"):
+        migrate(url)
