@@ -29,10 +29,13 @@ THREAD = """<!doctype html><meta charset="utf-8"><style>
 body {{ margin: 0; padding: 24px 28px; width: 760px; background: #fff; color: #1d1c1d;
   font: 15px/1.47 Lato, "Segoe UI", "Helvetica Neue", Arial, sans-serif; }}
 .message {{ display: grid; grid-template-columns: 36px 1fr; gap: 0 10px; margin-bottom: 16px; }}
-.face {{ width: 36px; height: 36px; border-radius: 8px; color: #fff; font-weight: 700; display: grid; place-items: center; }}
-.name {{ font-weight: 900; }} .app {{ font-size: 10px; background: #ddd; border-radius: 2px; padding: 1px 3px; margin-left: 4px; }}
+.face {{ width: 36px; height: 36px; border-radius: 8px; color: #fff; font-weight: 700;
+  display: grid; place-items: center; }}
+.name {{ font-weight: 900; }}
+.app {{ font-size: 10px; background: #ddd; border-radius: 2px; padding: 1px 3px; margin-left: 4px; }}
 p {{ margin: 0 0 8px; }} ul {{ margin: 0; padding-left: 22px; }} a {{ color: #1264a3; text-decoration: none; }}
-code {{ background: #f6f6f6; border: 1px solid #ddd; border-radius: 3px; color: #c01343; padding: 1px 3px; font-size: 12px; }}
+code {{ background: #f6f6f6; border: 1px solid #ddd; border-radius: 3px; color: #c01343; padding: 1px 3px;
+  font-size: 12px; }}
 pre {{ background: #f8f8f8; border: 1px solid #ddd; border-radius: 4px; padding: 8px; overflow: hidden; }}
 pre code {{ background: none; border: 0; color: #1d1c1d; padding: 0; }} .replies {{ color: #616061; font-size: 13px;
   border-top: 1px solid #ddd; margin: 4px 0 16px; padding-top: 8px; }}

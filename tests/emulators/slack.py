@@ -29,9 +29,7 @@ IDENTITY = {"url": "https://double.slack.test/", "team_id": TEAM, "user_id": BOT
 PEOPLE = {"U0ADA": "ada", "U0LIN": "lin", BOT_USER: "assistant"}
 DIRECT = {"U0ADA": "D0ADA", "U0LIN": "D0LIN"}
 CHANNELS = {"C0HELP": "help", "C0OPS": "ops", "D0ADA": "ada", "D0LIN": "lin"}
-SCOPES: str = (
-    "app_mentions:read assistant:write channels:history chat:write commands im:history reactions:write"
-)
+SCOPES: str = "app_mentions:read assistant:write channels:history chat:write commands im:history reactions:write"
 
 POST_TEXT, UPDATE_TEXT, MARKDOWN_TEXT, BLOCKS = 40_000, 4_000, 12_000, 50
 BLOCK_TEXT = {"section": 3_000, "header": 150, "markdown": 12_000}
@@ -126,7 +124,7 @@ class Envelope:
         return self.socket is not None and waited_until - self.sent_at > ACKNOWLEDGE_WITHIN
 
 
-class Refusal(Exception):  # noqa: N818 - it is Slack that refuses
+class Refusal(Exception):
     """Slack's {"ok": false}; with `violation` when a well-behaved app never makes such a call."""
 
     def __init__(self, error: str, violation: str = "") -> None:
@@ -329,9 +327,7 @@ class WebApi(SocketMode):
             return web.Response(status=500, text="Internal Server Error")
         limited = error == "ratelimited"
         headers = {"Retry-After": str(retry_after)} if limited else None
-        return web.json_response(
-            {"ok": False, "error": error}, status=429 if limited else 200, headers=headers
-        )
+        return web.json_response({"ok": False, "error": error}, status=429 if limited else 200, headers=headers)
 
     def _answer(self, call: Call, token: str) -> web.Response:
         try:
@@ -480,9 +476,7 @@ class SlackDouble(WebApi):
     def api_url(self) -> str:
         return f"http://{self.address}/api/"
 
-    async def mention(
-        self, text: str, channel: str = HELP, user: str = ADA, thread_ts: str | None = None
-    ) -> Act:
+    async def mention(self, text: str, channel: str = HELP, user: str = ADA, thread_ts: str | None = None) -> Act:
         """A message to the bot in a channel; Slack sends an app_mention event and a message event."""
         return await self.say(f"<@{BOT_USER}> {text}", channel, user, thread_ts)
 

@@ -146,9 +146,7 @@ async def test_hang_ends_when_the_client_goes(model: ScriptedModel, chat: Chat, 
         await asking
 
 
-async def test_fallback_sees_the_request_after_the_script_is_used_up(
-    model: ScriptedModel, chat: Chat
-) -> None:
+async def test_fallback_sees_the_request_after_the_script_is_used_up(model: ScriptedModel, chat: Chat) -> None:
     def echo(asked: Json) -> Reply:
         return Text(asked["messages"][-1]["content"].upper())
 

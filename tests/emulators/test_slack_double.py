@@ -256,17 +256,13 @@ async def test_tokens_and_scopes(slack: SlackDouble, client: AsyncWebClient) -> 
 
 async def test_post_update_and_delete(slack: SlackDouble, client: AsyncWebClient) -> None:
     metadata = {"event_type": "answer", "event_payload": {"run": 7}}
-    posted = await client.chat_postMessage(
-        channel="C0HELP", text="Thinking", metadata=metadata, unfurl_links=False
-    )
+    posted = await client.chat_postMessage(channel="C0HELP", text="Thinking", metadata=metadata, unfurl_links=False)
     await client.chat_update(channel="C0HELP", ts=str(posted["ts"]), markdown_text="**Done**")
     [message] = slack.bot_messages()
     assert (message.text, message.edits, message.metadata) == ("**Done**", ["Thinking"], metadata)
     await client.chat_delete(channel="C0HELP", ts=str(posted["ts"]))
     assert (slack.bot_messages(), message.deleted) == ([], True)
-    assert (
-        await error_of(client.chat_update(channel="C0HELP", ts=message.ts, text="x")) == "message_not_found"
-    )
+    assert await error_of(client.chat_update(channel="C0HELP", ts=message.ts, text="x")) == "message_not_found"
     assert slack.calls[0].arguments["unfurl_links"] is False
 
 
@@ -303,16 +299,12 @@ async def test_form_bodies_and_block_text(slack: SlackDouble) -> None:
         ({"text": ""}, "no_text"),
     ],
 )
-async def test_limits_of_a_post(
-    slack: SlackDouble, client: AsyncWebClient, content: Json, error: str
-) -> None:
+async def test_limits_of_a_post(slack: SlackDouble, client: AsyncWebClient, content: Json, error: str) -> None:
     assert await error_of(client.chat_postMessage(channel="C0HELP", **content)) == error
     assert len(slack.violations) == 1
 
 
-async def test_long_text_is_truncated_and_long_update_refused(
-    slack: SlackDouble, client: AsyncWebClient
-) -> None:
+async def test_long_text_is_truncated_and_long_update_refused(slack: SlackDouble, client: AsyncWebClient) -> None:
     posted = await client.chat_postMessage(channel="C0HELP", text="t" * 40_001)
     assert len(slack.bot_messages()[0].text) == 40_000
     update = client.chat_update(channel="C0HELP", ts=str(posted["ts"]), text="t" * 4_001)
