@@ -27,6 +27,14 @@ _BINARY: dict[type[ast.operator], Callable[[Number, Number], Number]] = {
     ast.Pow: operator.pow,
 }
 _UNARY: dict[type[ast.unaryop], Callable[[Number], Number]] = {ast.UAdd: operator.pos, ast.USub: operator.neg}
+
+
+def _round(value: Number, places: int = 0) -> Number:
+    if abs(places) > MAX_EXPONENT:
+        raise OverflowError
+    return round(value, places) if places else round(value)
+
+
 _FUNCTIONS: dict[str, Any] = {
     "abs": abs,
     "ceil": math.ceil,
@@ -37,7 +45,7 @@ _FUNCTIONS: dict[str, Any] = {
     "log2": math.log2,
     "max": max,
     "min": min,
-    "round": round,
+    "round": _round,
     "sqrt": math.sqrt,
 }
 _CONSTANTS = {"pi": math.pi, "e": math.e}

@@ -21,10 +21,14 @@ NOT_COVERED_TEXT = "The knowledge base does not cover this."
 UNCITED_NOTE = "The model cited no source. These are the passages that it was given."
 
 _NUMBERS = r"\d{1,3}(?:\s*,\s*\d{1,3})*"
-_MARKER = re.compile(rf"[ \t]*\[({_NUMBERS})\](?!\(|:|\[(?!{_NUMBERS}\]))")
-"""A number in brackets that is no link, no definition and no reference."""
+_MARKER = re.compile(rf"([ \t]*)((?:\[{_NUMBERS}\])+)(?!\(|\[(?!\d))")
+"""Numbers in brackets, side by side, that are no link and no reference."""
 
-_CODE = re.compile(r"(```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]*`)", re.DOTALL)
+_LEFT_ALONE = re.compile(
+    r"(```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|(?<!`)(?:``(?!`)[^\n]*?``|`[^`\n]*`)(?!`)|^ {0,3}\[[^\]\n]+\]:[^\n]*)",
+    re.DOTALL | re.MULTILINE,
+)
+"""Code, and the definitions of links and footnotes."""
 
 
 def conclude(
@@ -51,13 +55,13 @@ def check_markers(text: str, available: int) -> tuple[str, list[int]]:
     used: set[int] = set()
 
     def kept(marker: re.Match[str]) -> str:
-        numbers = [int(number) for number in marker.group(1).split(",")]
+        numbers = [int(number) for number in re.findall(r"\d+", marker.group(2))]
         real = [number for number in numbers if 1 <= number <= available]
         used.update(real)
-        space = " " if marker.group(0)[0] in " \t" and real else ""
+        space = " " if marker.group(1) and real else ""
         return space + "".join(f"[{number}]" for number in real)
 
-    parts = _CODE.split(text)
+    parts = _LEFT_ALONE.split(text)
     parts[::2] = [_MARKER.sub(kept, prose) for prose in parts[::2]]
     return "".join(parts).strip(), sorted(used)
 

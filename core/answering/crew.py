@@ -5,7 +5,11 @@ first question, because it costs seconds and 150 MB; it runs in worker threads a
 """
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -17,11 +21,12 @@ from core.answering.citations import conclude
 from core.answering.extractive import ExtractiveModel
 from core.answering.followups import search_query
 from core.answering.language_models import model_errors
-from core.answering.prompts import NOT_COVERED, framed_passages, framed_question, prompt, read_passages
+from core.answering.prompts import NOT_COVERED, frame, framed_passages, framed_question, prompt, read_passages
 from core.answering.tools import Toolbox
 from core.domain.conversation import Message, Mode, ToolCall
 from core.domain.events import AnswerEvent, Completed, Passages, Searching, Step
 from core.domain.knowledge import Passage
+from core.errors import ModelError
 from core.knowledge.retrieve import Retriever
 
 if TYPE_CHECKING:
@@ -48,6 +53,7 @@ class CrewAgent:
         self._retriever = retriever
         self._state_dir = state_dir
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="crew")
 
     async def run(self, question: str, transcript: Sequence[Message]) -> AsyncGenerator[AnswerEvent]:
         """Answers one question. Raises ModelError when the model fails, KnowledgeError when the index does."""
@@ -57,7 +63,8 @@ class CrewAgent:
             turn.tell(Searching(query))
             passages = await self._retriever.search(query)
             turn.found(passages)
-            work = asyncio.create_task(asyncio.to_thread(self._kickoff, question, query, passages, turn))
+            kickoff = partial(self._kickoff, question, query, passages, turn)
+            work = asyncio.get_running_loop().run_in_executor(self._threads, copy_context().run, kickoff)
             work.add_done_callback(lambda _: turn.tell(None))
             try:
                 while (event := await turn.events.get()) is not None:
@@ -69,9 +76,11 @@ class CrewAgent:
 
     def _kickoff(self, question: str, query: str, passages: list[Passage], turn: "CrewTurn") -> str:
         crew = build_crew(self._model, question if query == question else query, passages, turn, self._state_dir)
-        with model_errors():
+        try:
             output: Any = crew.kickoff()
             return str(output.raw)
+        except Exception as error:  # CrewAI passes on what its model raised, or wraps it
+            raise turn.failure or error from error
 
 
 class CrewTurn:
@@ -81,6 +90,7 @@ class CrewTurn:
         self.events: asyncio.Queue[AnswerEvent | None] = asyncio.Queue()
         self.passages: list[Passage] = []
         self.tool_calls: list[ToolCall] = []
+        self.failure: ModelError | None = None
         self._toolbox = Toolbox(retriever)
         self._loop = loop
 
@@ -116,7 +126,7 @@ def build_crew(model: BaseChatModel, question: str, passages: list[Passage], tur
         def _run(self, query: str) -> str:
             return turn.search(query)
 
-    llm = _crew_model(model)
+    llm = _crew_model(model, turn)
     researcher = Agent(
         role=RESEARCHER,
         goal="Find what the knowledge base says, completely and with its sources",
@@ -175,14 +185,11 @@ def _confine(state_dir: Path) -> None:
 
 def research_notes(prompt_text: str) -> str:
     """What the extractive model hands from the researcher to the writer: the passages as they are."""
-    notes = [
-        f'<passage n="{number}" score="{score:.2f}" title="{title}">\n{text}\n</passage>'
-        for number, score, title, text in read_passages(prompt_text)
-    ]
+    notes = [frame(number, score, title, text) for number, score, title, text in read_passages(prompt_text)]
     return "\n".join(notes) or NOT_COVERED
 
 
-def _crew_model(model: BaseChatModel) -> Any:
+def _crew_model(model: BaseChatModel, turn: CrewTurn) -> Any:
     """Lets CrewAI's agents speak through the same LangChain model as the graph."""
     from crewai import BaseLLM  # noqa: PLC0415
 
@@ -192,8 +199,14 @@ def _crew_model(model: BaseChatModel) -> Any:
             text = "\n\n".join(str(message.text) for message in chat)
             if isinstance(model, ExtractiveModel) and RESEARCHER in str(chat[0].text):
                 return f"Thought: I now know the final answer\nFinal Answer: {research_notes(text)}"
-            with model_errors():
-                return str(self._apply_stop_words(str(model.invoke(chat).text)))
+            try:
+                with model_errors():
+                    said = str(model.invoke(chat).text)
+            except ModelError as error:
+                turn.failure = error
+            else:
+                return str(self._apply_stop_words(said)) or NOT_COVERED
+            raise RuntimeError("the model gave no answer")  # CrewAI retries or summarises by what an error says
 
         def supports_function_calling(self) -> bool:
             return False  # plain text works with every model; CrewAI then asks for Thought, Action, Observation
@@ -214,7 +227,4 @@ def _step(turn: CrewTurn, who: str, what: str) -> Callable[[Any], None]:
 
 
 def _filled(name: str, **values: str) -> str:
-    text = prompt(name)
-    for key, value in values.items():
-        text = text.replace("{" + key + "}", value)
-    return text
+    return re.sub(r"\{(\w+)\}", lambda place: values[place[1]], prompt(name))

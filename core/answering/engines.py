@@ -17,6 +17,6 @@ def build_engines(settings: Settings, retriever: Retriever) -> dict[Mode, Engine
     """The agent and the crew, on the model that the settings ask for."""
     model, name = language_model(settings), model_name(settings)
     return {
-        Mode.AGENT: GraphAgent(model, name, retriever),
+        Mode.AGENT: GraphAgent(model, name, retriever, settings.llm_timeout * (settings.llm_retries + 1)),
         Mode.CREW: CrewAgent(model, name, retriever, settings.var_dir / "crewai"),
     }

@@ -8,8 +8,10 @@ Comes in: a question and the transcript before it. Goes out: `AnswerEvent`s, `Co
                            tools
 """
 
+import asyncio
 import operator
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Annotated, Any, TypedDict, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -21,18 +23,21 @@ from langchain_core.messages import (
     SystemMessage,
     ToolMessage,
 )
+from langchain_core.messages.ai import add_ai_message_chunks
+from langchain_core.runnables import Runnable
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
 
 from core.answering.citations import conclude
 from core.answering.followups import search_query
-from core.answering.language_models import model_errors
+from core.answering.language_models import STOPPED, model_errors
 from core.answering.prompts import NOT_COVERED, framed_passages, framed_question, prompt
 from core.answering.tools import TOOLS, Toolbox
 from core.domain.conversation import Message, Mode, ToolCall
 from core.domain.events import AnswerEvent, Completed, Passages, Searching, Step, TextDelta
 from core.domain.knowledge import Passage
+from core.errors import ModelError
 from core.knowledge.retrieve import SUPPORTING_SCORE, Retriever
 
 MAX_ROUNDS = 4
@@ -56,10 +61,11 @@ class AgentState(TypedDict):
 class GraphAgent:
     """The engine behind `Mode.AGENT`."""
 
-    def __init__(self, model: BaseChatModel, name: str, retriever: Retriever) -> None:
+    def __init__(self, model: BaseChatModel, name: str, retriever: Retriever, patience: float) -> None:
         self._model = model
         self._model_with_tools = model.bind_tools(TOOLS)
         self._name = name
+        self._patience = patience
         self._retriever = retriever
         self._toolbox = Toolbox(retriever)
         self._graph = self._compile()
@@ -69,17 +75,17 @@ class GraphAgent:
         start = {"question": question, "transcript": list(transcript), "messages": [], "passages": []}
         shown = ShownText()
         state: dict[str, Any] = {}
+        stream = self._graph.astream(cast("Any", start), stream_mode=["custom", "messages", "values"])
         with model_errors():
-            async for kind, item in self._graph.astream(
-                cast("Any", start), stream_mode=["custom", "messages", "values"]
-            ):
-                if kind == "custom":
-                    shown.noticed(cast("AnswerEvent", item))
-                    yield cast("AnswerEvent", item)
-                elif kind == "values":
-                    state = cast("dict[str, Any]", item)
-                elif text := shown.next(cast("tuple[Any, dict[str, Any]]", item)[0]):
-                    yield TextDelta(text)
+            async with aclosing(stream) as items:
+                async for kind, item in items:
+                    if kind == "custom":
+                        shown.noticed(cast("AnswerEvent", item))
+                        yield cast("AnswerEvent", item)
+                    elif kind == "values":
+                        state = cast("dict[str, Any]", item)
+                    elif text := shown.next(cast("tuple[Any, dict[str, Any]]", item)[0]):
+                        yield TextDelta(text)
         yield Completed(
             conclude(
                 str(state["messages"][-1].text),
@@ -114,10 +120,25 @@ class GraphAgent:
     async def _answer(self, state: AgentState) -> dict[str, Any]:
         last = state.get("rounds", 0) >= MAX_ROUNDS - 1
         model = self._model if last else self._model_with_tools
-        reply = await model.ainvoke(state["messages"])
+        reply = await self._reply(model, state["messages"])
         if last:
             reply.tool_calls = []
         return {"messages": [reply], "rounds": 1}
+
+    async def _reply(self, model: Runnable[Any, Any], messages: list[AnyMessage]) -> AIMessage:
+        """What the model says; no piece of it is waited for longer than `patience` seconds."""
+        chunks: list[AIMessageChunk] = []
+        async with aclosing(cast("AsyncGenerator[AIMessageChunk]", model.astream(messages))) as stream:
+            while True:
+                try:
+                    async with asyncio.timeout(self._patience):
+                        chunk = await anext(stream, None)
+                except ValueError as error:  # LangChain, when the endpoint streamed nothing
+                    raise ModelError(STOPPED, detail=str(error)) from error
+                if chunk is None:
+                    break
+                chunks.append(chunk)
+        return add_ai_message_chunks(*chunks)
 
     async def _use_tools(self, state: AgentState) -> dict[str, Any]:
         tell = get_stream_writer()
@@ -152,6 +173,7 @@ class ShownText:
     def __init__(self) -> None:
         self._supported = False
         self._held: str | None = ""
+        self._message: str | None = None
 
     def noticed(self, event: AnswerEvent) -> None:
         """Takes note of what was found, and of tools that give results of their own."""
@@ -162,6 +184,8 @@ class ShownText:
         """The text to show now for the next piece of a model's message."""
         if not isinstance(chunk, AIMessageChunk) or not self._supported:
             return ""
+        if chunk.id != self._message:
+            self._message, self._held = chunk.id, ""
         if self._held is None:
             return str(chunk.text)
         self._held += str(chunk.text)

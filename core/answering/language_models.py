@@ -19,6 +19,7 @@ from core.errors import ModelError, ModelRejected
 from core.settings import Settings
 
 PAYMENT_REQUIRED = 402
+STOPPED = "The language model stopped in the middle of its answer. Ask again in a moment."
 
 
 def language_model(settings: Settings) -> BaseChatModel:
@@ -32,6 +33,7 @@ def language_model(settings: Settings) -> BaseChatModel:
         base_url=base_url,
         api_key=SecretStr(key),
         timeout=settings.llm_timeout,
+        stream_chunk_timeout=None,
         max_retries=settings.llm_retries,
         stream_usage=False,
     )
@@ -47,7 +49,7 @@ def model_errors() -> Generator[None]:
     """Turns the client's errors into ModelError, or ModelRejected where asking again cannot help."""
     try:
         yield
-    except openai.APITimeoutError as error:
+    except (openai.APITimeoutError, httpx.TimeoutException, TimeoutError) as error:
         raise ModelError("The language model took too long to answer. Ask again in a moment.") from error
     except openai.APIConnectionError as error:
         raise ModelError(
@@ -58,7 +60,7 @@ def model_errors() -> Generator[None]:
         raise _refusal(error) from error
     except (openai.APIError, httpx.HTTPError) as error:
         raise ModelError(
-            "The language model stopped in the middle of its answer. Ask again in a moment.",
+            STOPPED,
             detail=str(error),
         ) from error
 

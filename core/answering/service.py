@@ -10,6 +10,7 @@ import time
 import unicodedata
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
@@ -22,7 +23,6 @@ from core.domain.conversation import (
     Mode,
     Question,
     SessionKey,
-    Status,
     Unfinished,
 )
 from core.domain.events import AnswerEvent, Completed
@@ -89,8 +89,9 @@ class AnsweringService:
         lock = self._turns.setdefault(question.session, asyncio.Lock())
         async with lock:
             try:
-                async for event in self._turn(question):
-                    yield event
+                async with aclosing(self._turn(question)) as events:
+                    async for event in events:
+                        yield event
             except AssistantError as error:
                 _log.warning("question %s failed: %s", question.event_id, error)
                 await self._sessions.fail(question.event_id, error.said)
@@ -106,10 +107,11 @@ class AnsweringService:
         if not await self.accept(question):
             raise InputError("This question was asked before; its answer is in the history of the session.")
         try:
-            async for event in self.answer(question):
-                if isinstance(event, Completed):
-                    await self.delivered(question)
-                yield event
+            async with aclosing(self.answer(question)) as events:
+                async for event in events:
+                    if isinstance(event, Completed):
+                        await self.delivered(question)
+                    yield event
         except (GeneratorExit, asyncio.CancelledError):
             await asyncio.shield(self._sessions.abandon(question.event_id, "The asker left before the answer."))
             raise
@@ -140,17 +142,17 @@ class AnsweringService:
 
     async def _turn(self, question: Question) -> AsyncGenerator[AnswerEvent]:
         started = time.monotonic()
-        transcript = await self._sessions.transcript(question.session, last=REMEMBERED_MESSAGES + 1)
-        earlier = [message for message in transcript if message.status is not Status.PENDING]
+        transcript = await self._sessions.transcript(question.session, last=REMEMBERED_MESSAGES, settled=True)
         engine = (await self.warm_up())[question.mode]
-        async for event in engine.run(question.text, earlier[-REMEMBERED_MESSAGES:]):
-            if isinstance(event, Completed):
-                spent = int((time.monotonic() - started) * 1000)
-                answer: Answer = replace(event.answer, milliseconds=spent)
-                await self._sessions.complete(question.event_id, answer)
-                yield Completed(answer)
-            else:
-                yield event
+        async with aclosing(engine.run(question.text, transcript)) as events:
+            async for event in events:
+                if isinstance(event, Completed):
+                    spent = int((time.monotonic() - started) * 1000)
+                    answer: Answer = replace(event.answer, milliseconds=spent)
+                    await self._sessions.complete(question.event_id, answer)
+                    yield Completed(answer)
+                else:
+                    yield event
 
 
 def check_text(text: str) -> None:

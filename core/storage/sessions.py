@@ -122,13 +122,19 @@ class Sessions:
             )
             return [await self._unfinished(db, message, session) for message, session in found.all()]
 
-    async def transcript(self, key: SessionKey, *, last: int | None = None) -> list[Message]:
-        """The messages of a session, oldest first; only the `last` ones if asked. Empty when there is none."""
+    async def transcript(self, key: SessionKey, *, last: int | None = None, settled: bool = False) -> list[Message]:
+        """The messages of a session, each answer behind its question; empty when there is none.
+
+        Only the `last` ones if asked; `settled` leaves out questions that are still to be answered.
+        """
         async with self._database.begin() as db:
             session = await _find(db, key)
             if session is None:
                 return []
-            query = _messages_of(session.id).order_by(MessageRow.id.desc())
+            turn = func.coalesce(MessageRow.reply_to, MessageRow.id)
+            query = _messages_of(session.id).order_by(turn.desc(), MessageRow.id.desc())
+            if settled:
+                query = query.where(MessageRow.status != Status.PENDING)
             rows = (await db.scalars(query.limit(last) if last else query)).all()
             return [_message(row) for row in reversed(rows)]
 

@@ -47,5 +47,11 @@ def read_passages(text: str) -> list[tuple[int, float, str, str]]:
 
 
 def _framed(passage: Passage, number: int) -> str:
-    title = escape(" — ".join(dict.fromkeys((passage.title, *passage.heading_path[-1:]))), {'"': "'"})
-    return f'<passage n="{number}" score="{passage.score:.2f}" title="{title}">\n{escape(passage.text)}\n</passage>'
+    title = " — ".join(dict.fromkeys((passage.title, *passage.heading_path[-1:])))
+    return frame(number, passage.score, title, passage.text)
+
+
+def frame(number: int, score: float, title: str, text: str) -> str:
+    """A numbered passage between tags, with tags inside it made harmless."""
+    title = escape(title, {'"': "'"})
+    return f'<passage n="{number}" score="{score:.2f}" title="{title}">\n{escape(text)}\n</passage>'
