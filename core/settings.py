@@ -1,7 +1,7 @@
 """The only reader of the environment.
 
-Comes in: environment variables and `.env`. Goes out: one validated, immutable `Settings`. Importing this module also
-quiets the libraries that would otherwise phone home or write outside `VAR_DIR`; it must be imported before them.
+Comes in: environment variables and `.env`. Goes out: one validated, immutable `Settings`. `quiet_libraries`,
+called when `core` is imported, keeps libraries from phoning home.
 """
 
 import ipaddress
@@ -40,9 +40,6 @@ def quiet_libraries() -> None:
     """Sets what third-party libraries read from the environment, unless the owner has set it already."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-
-
-quiet_libraries()
 
 
 def _without_trailing_slash(url: str) -> str:

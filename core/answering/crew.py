@@ -20,7 +20,7 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemM
 from core.answering.citations import conclude
 from core.answering.extractive import ExtractiveModel
 from core.answering.followups import search_query
-from core.answering.language_models import model_errors
+from core.answering.language_models import STOPPED, model_errors
 from core.answering.prompts import NOT_COVERED, frame, framed_passages, framed_question, prompt, read_passages
 from core.answering.tools import Toolbox
 from core.domain.conversation import Message, Mode, ToolCall
@@ -204,6 +204,8 @@ def _crew_model(model: BaseChatModel, turn: CrewTurn) -> Any:
                     said = str(model.invoke(chat).text)
             except ModelError as error:
                 turn.failure = error
+            except ValueError as error:  # LangChain, when what came back is no completion
+                turn.failure = ModelError(STOPPED, detail=str(error)[:300])
             else:
                 return str(self._apply_stop_words(said)) or NOT_COVERED
             raise RuntimeError("the model gave no answer")  # CrewAI retries or summarises by what an error says
