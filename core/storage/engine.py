@@ -20,7 +20,7 @@ from core.errors import SchemaOutdated, StorageError
 UNDEFINED_TABLE = "42P01"
 """Of Postgres."""
 
-BUSY_SECONDS = 10
+BUSY_SECONDS = 5
 """How long a SQLite writer waits for another one before the database counts as locked."""
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from bot.rendering import WAITING
+from bot.slack import messenger
 from bot.slack.app import SlackChannel
 from bot.slack.renderer import MARKDOWN_LIMIT
 from core.settings import Settings
@@ -297,7 +298,10 @@ async def test_conversation_goes_on_in_the_thread_of_a_command(channel: SlackCha
     await slack.wait_for(lambda s: answered(s, thread, 2))
 
 
-async def test_crew_command_is_answered_by_the_crew(channel: SlackChannel, slack: SlackDouble) -> None:  # noqa: ARG001
+async def test_crew_command_is_answered_by_the_crew(
+    channel: SlackChannel, slack: SlackDouble, monkeypatch: pytest.MonkeyPatch  # noqa: ARG001
+) -> None:  # fmt: skip
+    monkeypatch.setattr(messenger, "EDIT_SECONDS", 0)  # every step is shown, however quick the machine is
     await slack.slash("/crew", PUSH)
     await slack.wait_for(lambda s: any("**Sources**" in m.text for m in s.bot_messages()), timeout=60)
 
