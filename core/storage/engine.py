@@ -53,6 +53,7 @@ class Database:
         self.name = make_url(url).render_as_string(hide_password=True)
         parsed = make_url(url)
         self._file = Path(parsed.database) if parsed.drivername.startswith("sqlite") and parsed.database else None
+        self._answered = False
         self._engine = create_engine(url)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
 
@@ -77,10 +78,11 @@ class Database:
 
     async def ping(self) -> None:
         """Raises StorageError or SchemaOutdated unless the database answers and has our tables."""
-        if self._file and not self._file.is_file():  # an open connection would not notice
+        if self._file and self._answered and not self._file.exists():  # an open connection would not notice
             raise StorageError(f"The file of the database, {self._file}, is gone. Bring it back, then start again.")
         async with self.begin() as session:
             await session.execute(text("SELECT 1 FROM sessions LIMIT 1"))
+        self._answered = True
 
     async def close(self) -> None:
         """Gives every connection back."""
