@@ -3,6 +3,8 @@
 Comes in: settings and what was typed. Goes out: text in the terminal.
 """
 
+from contextlib import aclosing
+
 from rich.console import Console
 
 from bot.remote import ask_service, refresh_service
@@ -19,19 +21,22 @@ async def ask(settings: Settings, text: str, mode: str, session: str | None, con
     """Asks a question and shows the answer. Raises AssistantError."""
     session_id = session or new_id()
     if address := owner_address(settings):
-        await show_answer(ask_service(address, settings, text, session_id, Mode(mode)), console)
+        async with aclosing(ask_service(address, settings, text, session_id, Mode(mode))) as events:
+            await show_answer(events, console)
         return
     with own_folder(settings):
         async with open_services(settings) as services:
             await _ensure_index(services, console)
             question = Question(SessionKey.http(session_id), text, event_id=f"command:{new_id()}", mode=Mode(mode))
-            await show_answer(services.answering.ask(question), console)
+            async with aclosing(services.answering.ask(question)) as events:
+                await show_answer(events, console)
 
 
 async def refresh(settings: Settings, console: Console, *, rebuild: bool) -> None:
     """Refreshes the index and shows its progress. Raises AssistantError."""
     if address := owner_address(settings):
-        await show_refresh(refresh_service(address, settings, rebuild=rebuild), console)
+        async with aclosing(refresh_service(address, settings, rebuild=rebuild)) as events:
+            await show_refresh(events, console)
         return
     with own_folder(settings):
         async with open_services(settings) as services:

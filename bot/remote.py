@@ -5,6 +5,7 @@ Comes in: its address and a question. Goes out: the same events as from within. 
 
 import json
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,19 +26,21 @@ async def ask_service(
 ) -> AsyncGenerator[AnswerEvent]:
     """Asks the service at `address`. Raises AssistantError with what it said."""
     body = {"message": text, "session_id": session_id}
-    async for name, data in _stream(address, PATHS[mode], settings, body):
-        event = _answer_event(name, data)
-        if event:
-            yield event
+    async with aclosing(_stream(address, PATHS[mode], settings, body)) as wire:
+        async for name, data in wire:
+            event = _answer_event(name, data)
+            if event:
+                yield event
 
 
 async def refresh_service(address: str, settings: Settings, *, rebuild: bool) -> AsyncGenerator[Progress | RefreshRun]:
     """Refreshes the index of the service at `address`. Raises AssistantError with what it said."""
-    async for name, data in _stream(address, "/index-docs", settings, {"rebuild": rebuild}):
-        if name == "progress":
-            yield Progress(**data)
-        elif name == "finished":
-            yield _finished(data)
+    async with aclosing(_stream(address, "/index-docs", settings, {"rebuild": rebuild})) as wire:
+        async for name, data in wire:
+            if name == "progress":
+                yield Progress(**data)
+            elif name == "finished":
+                yield _finished(data)
 
 
 async def _stream(

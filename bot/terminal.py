@@ -25,6 +25,7 @@ from core.domain.knowledge import Progress, RefreshRun
 async def show_answer(events: AsyncIterator[AnswerEvent], console: Console) -> Answer | None:
     """Streams an answer: steps dimmed, text as it comes, sources last. Gives the answer."""
     shown = ""
+    finished: Answer | None = None
     async for event in events:
         match event:
             case Searching(query):
@@ -36,10 +37,10 @@ async def show_answer(events: AsyncIterator[AnswerEvent], console: Console) -> A
                 shown += text
             case Completed(answer):
                 _show_rest(answer, shown, console)
-                return answer
+                finished = answer
             case _:
                 pass
-    return None
+    return finished
 
 
 async def show_refresh(events: AsyncIterator[Progress | RefreshRun], console: Console) -> RefreshRun | None:

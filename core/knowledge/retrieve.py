@@ -13,7 +13,7 @@ from core.knowledge.embed import Embedder
 from core.knowledge.index import CORRUPT, IndexPlace, PassageIndex
 from core.storage.library import Library
 
-SUPPORTING_SCORE = 0.45
+SUPPORTING_SCORE = 0.43
 """Cosine from which a passage counts as being about the question; see docs/decisions/0004-covered-or-not.md."""
 
 
