@@ -66,6 +66,7 @@ class Database:
         try:
             async with self._sessions.begin() as session:
                 yield session
+            self._answered = True
         except IntegrityError:
             raise  # a row that exists already is an answer, and the repositories know which one
         except DBAPIError as error:
@@ -82,7 +83,6 @@ class Database:
             raise StorageError(f"The file of the database, {self._file}, is gone. Bring it back, then start again.")
         async with self.begin() as session:
             await session.execute(text("SELECT 1 FROM sessions LIMIT 1"))
-        self._answered = True
 
     async def close(self) -> None:
         """Gives every connection back."""
