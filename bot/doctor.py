@@ -18,7 +18,7 @@ from core.operations.endpoint import reach_model
 from core.operations.ownership import owner_address
 from core.settings import Settings
 from core.storage.engine import Database
-from core.storage.library import Library
+from core.storage.versions import Versions
 
 MESSAGE_CONTENT = (1 << 18) | (1 << 19)
 """Flags of a Discord application whose message content intent is on, verified or limited."""
@@ -87,7 +87,7 @@ async def _index(settings: Settings) -> str:
         return await _index_of_service(address)
     try:
         async with _opened(settings) as database:
-            version = await Library(database).production()
+            version = await Versions(database).production()
     except SchemaOutdated:
         version = None
     if version is None:

@@ -6,14 +6,25 @@ import gc
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 
 from core.answering.service import AnsweringService, Engine
 from core.domain.conversation import Mode
+from core.errors import StorageError
+from core.knowledge.collect import Collector
+from core.knowledge.defaults import default_sources
 from core.knowledge.embed import Embedder
+from core.knowledge.evaluate import Evaluator
+from core.knowledge.fetch import Fetcher
+from core.knowledge.gather import Gatherer
 from core.knowledge.index import IndexPlace
+from core.knowledge.indexer import Indexer
 from core.knowledge.package import ensure_model
 from core.knowledge.refresh import Refresher
+from core.knowledge.rerank import Reranker
 from core.knowledge.retrieve import Retriever
+from core.knowledge.rollback import Switchboard
+from core.knowledge.worker import BuildWorker
 from core.operations.endpoint import reach_model
 from core.operations.health import HealthChecks
 from core.operations.scheduler import RefreshSchedule
@@ -21,7 +32,10 @@ from core.settings import Settings
 from core.storage.engine import Database
 from core.storage.library import Library
 from core.storage.migrate import migrate
+from core.storage.runs import Runs
 from core.storage.sessions import Sessions
+from core.storage.sources import Sources
+from core.storage.versions import Versions
 
 GENERATION_2_THRESHOLD = 100
 """Collections of generation 1 before a full one; a full one over the loaded libraries stalls the loop for 0.4 s."""
@@ -33,7 +47,12 @@ class Services:
 
     settings: Settings
     sessions: Sessions
+    sources: Sources
     library: Library
+    versions: Versions
+    runs: Runs
+    gatherer: Gatherer
+    evaluator: Evaluator
     retriever: Retriever
     refresher: Refresher
     answering: AnsweringService
@@ -47,29 +66,53 @@ def prepare(settings: Settings, say: Callable[[str], None]) -> None:
     Blocks; needs no running event loop. `say` is told what takes long. Raises AssistantError.
     """
     migrate(settings.sqlalchemy_url)
-    if ensure_model(settings.model_dir):
-        say("The embedding model all-MiniLM-L6-v2 was packaged for serving.")
+    if ensure_model(settings.model_dir, settings.embedding_model):
+        say(f"The embedding model {settings.embedding_model} was packaged for serving.")
 
 
 @asynccontextmanager
 async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     """Builds all services over what `prepare` made ready, and closes them at the end. The caller owns VAR_DIR."""
     database = Database(settings.sqlalchemy_url)
-    library, sessions = Library(database), Sessions(database)
+    sessions = Sessions(database)
+    sources, library, versions, runs = Sources(database), Library(database), Versions(database), Runs(database)
     place = IndexPlace(settings.index_dir, settings.chroma_url)
     embedder = await asyncio.to_thread(Embedder, settings.model_dir)
-    retriever = Retriever(library, embedder, place, settings.address)
-    refresher = Refresher(library, settings.knowledge_dir, settings.model_dir, place)
+    reranker = await asyncio.to_thread(Reranker, settings.rerank_model) if settings.rerank_model else None
+    retriever = Retriever(versions, embedder, place, settings.address, reranker)
+    fetcher = Fetcher(contact=settings.public_url or "")
+    gatherer = Gatherer(fetcher, settings.var_dir / "repositories")
+    evaluator = Evaluator(versions, retriever, settings.golden_file, settings.golden_tolerance)
+    worker = BuildWorker(settings.model_dir, place, settings.var_dir / "work")
+    indexer = Indexer(
+        library,
+        versions,
+        retriever=retriever,
+        embedder=embedder,
+        worker=worker,
+        place=place,
+        evaluator=evaluator,
+    )
+    collector = Collector(sources, library, gatherer, timedelta(days=settings.gone_days))
+    refresher = Refresher(runs, collector, indexer, Switchboard(library, versions, indexer, place))
 
     def load_engines() -> dict[Mode, Engine]:
         from core.answering.engines import build_engines  # noqa: PLC0415 - seconds of imports; see that module
 
         return build_engines(settings, retriever)
 
+    with suppress(StorageError):  # whoever needs the database says what is wrong with it
+        await sources.begin_with(default_sources(settings.sources_file, settings.knowledge_dir))
+
     services = Services(
         settings=settings,
         sessions=sessions,
+        sources=sources,
         library=library,
+        versions=versions,
+        runs=runs,
+        gatherer=gatherer,
+        evaluator=evaluator,
         retriever=retriever,
         refresher=refresher,
         answering=AnsweringService(sessions, load_engines),
@@ -81,6 +124,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         yield services
     finally:
         services.schedule.stop()
+        fetcher.close()
         await refresher.stop()
         retriever.close()
         await database.close()
@@ -110,7 +154,7 @@ def _register_checks(services: Services, database: Database, place: IndexPlace) 
 
     async def check_embedding() -> str:
         await services.retriever.search("health", 1)
-        return "all-MiniLM-L6-v2"
+        return settings.embedding_model
 
     async def check_model() -> str:
         if settings.model_endpoint is None:

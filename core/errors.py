@@ -30,6 +30,14 @@ class UnknownSession(InputError):
     """No session has this id."""
 
 
+class UnknownSource(InputError):
+    """No source has this name."""
+
+
+class UnknownVersion(InputError):
+    """No index version has this id, or it is not in the state that was asked for."""
+
+
 class StorageError(AssistantError):
     """The database cannot be used right now; what it holds is untouched."""
 
@@ -44,6 +52,10 @@ class SchemaOutdated(StorageError):
 
 class KnowledgeError(AssistantError):
     """The knowledge base, its index or its embedding model cannot be used."""
+
+
+class Unreadable(KnowledgeError):
+    """A page holds nothing that could be read."""
 
 
 class IndexMissing(KnowledgeError):
@@ -62,6 +74,24 @@ class RefreshFailed(KnowledgeError):
     """A refresh stopped; the live index was left as it was."""
 
     retry_may_help = True
+
+
+class FetchFailed(KnowledgeError):
+    """A page or a list of pages could not be fetched; what was known of it is kept."""
+
+
+class SiteDown(FetchFailed):
+    """The site does not answer, or not now: its other pages would fail alike."""
+
+    retry_may_help = True
+
+
+class AddressRefused(FetchFailed):
+    """The address leads where this service does not go."""
+
+
+class PageGone(FetchFailed):
+    """The site says that the page does not exist."""
 
 
 class ModelError(AssistantError):

@@ -6,6 +6,7 @@ called when `core` is imported, keeps libraries from phoning home.
 
 import ipaddress
 import os
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -19,6 +20,9 @@ from core.errors import ConfigurationError
 
 ROOT = Path(__file__).resolve().parent.parent
 OPENROUTER_URL = "https://openrouter.ai/api/v1"
+
+DEFAULT_MODEL = "all-MiniLM-L6-v2"
+"""The embedding model whose weights are installed with the project."""
 
 CRON_FIELDS = 5
 
@@ -61,6 +65,14 @@ class Settings(BaseSettings):
     public_url: Url | None = Field(None, description="Address under which people reach the console, for links.")
     var_dir: Path = Field(ROOT / "var", description="Folder for everything written at run time.")
     knowledge_dir: Path = Field(ROOT / "data" / "knowledge", description="Folder of the Markdown pages to index.")
+    sources_file: Path = Field(ROOT / "data" / "sources.toml", description="Sources to begin with; edited later.")
+    golden_file: Path = Field(ROOT / "data" / "golden.jsonl", description="Questions that gate a new index version.")
+    golden_tolerance: float = Field(0.05, ge=0, le=1, description="How much worse a metric of a new version may be.")
+    gone_days: float = Field(7, ge=0, description="Days that a page which is gone stays in the index.")
+    embedding_model: str = Field(
+        DEFAULT_MODEL, min_length=1, description="Or another sentence-transformers model: its name or folder."
+    )
+    rerank_model: str | None = Field(None, description="Cross-encoder that re-orders what was found: name or folder.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
 
     database_url: str | None = Field(None, description="SQLite in VAR_DIR unless this names a Postgres.")
@@ -89,7 +101,7 @@ class Settings(BaseSettings):
         description="What this process does; comma-separated. `serve --roles` overrides it.",
     )
 
-    @field_validator("var_dir", "knowledge_dir")
+    @field_validator("var_dir", "knowledge_dir", "sources_file", "golden_file")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()  # worker processes run in another folder
@@ -197,7 +209,7 @@ class Settings(BaseSettings):
     @property
     def model_dir(self) -> Path:
         """Where the packaged embedding model stands."""
-        return self.var_dir / "models" / "all-MiniLM-L6-v2"
+        return self.var_dir / "models" / re.sub(r"[^A-Za-z0-9._-]+", "-", self.embedding_model).strip("-.")
 
     @property
     def index_dir(self) -> Path:

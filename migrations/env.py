@@ -7,7 +7,7 @@ from sqlalchemy.engine import Connection
 
 from core.settings import load_settings
 from core.storage.engine import create_engine
-from core.storage.models import Base
+from core.storage.library_models import Base
 
 
 def _run(connection: Connection) -> None:

@@ -28,6 +28,9 @@ from core.storage.migrate import migrate
 PAGES = Path(__file__).parent / "pages"
 """Three short pages on invented tools, so that no test leans on the pages that ship."""
 
+NO_SOURCES = PAGES / "none.toml"
+"""No file: tests fetch nothing from the web unless they say so."""
+
 OURS = frozenset(name.upper() for name in Settings.model_fields)
 
 
@@ -70,7 +73,7 @@ def make_settings(tmp_path: Path, packaged_model: Path) -> Callable[..., Setting
 
     def make(**overrides: object) -> Settings:
         var_dir = tmp_path / "var"
-        settings = load_settings(**{"var_dir": var_dir, "knowledge_dir": PAGES, "refresh_cron": "off", **overrides})
+        settings = load_settings(**{"var_dir": var_dir, "knowledge_dir": PAGES, "sources_file": NO_SOURCES, "refresh_cron": "off", **overrides})
         settings.model_dir.parent.mkdir(parents=True, exist_ok=True)
         if not settings.model_dir.exists():
             settings.model_dir.symlink_to(packaged_model)
@@ -86,7 +89,9 @@ def built_var(shared_folder: Path, packaged_model: Path) -> Path:
     with FileLock(shared_folder / "built-var.lock"):
         if not target.exists():
             building = shared_folder / "building-var"
-            settings = load_settings(var_dir=building, knowledge_dir=PAGES, refresh_cron="off")
+            settings = load_settings(
+                var_dir=building, knowledge_dir=PAGES, sources_file=NO_SOURCES, refresh_cron="off"
+            )
             settings.model_dir.parent.mkdir(parents=True)
             settings.model_dir.symlink_to(packaged_model)
             migrate(settings.sqlalchemy_url)

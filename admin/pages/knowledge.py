@@ -26,7 +26,7 @@ def add_pages(services: Services) -> None:
 
         @ui.refreshable
         async def live() -> None:
-            _live(await library.production())
+            _live(await services.versions.production())
 
         @ui.refreshable
         async def documents() -> None:
@@ -34,10 +34,10 @@ def add_pages(services: Services) -> None:
 
         @ui.refreshable
         async def history() -> None:
-            if runs := await library.runs(RUNS):
+            if runs := await services.runs.latest(RUNS):
                 with ui.element("div").classes("history"):
                     _runs(runs)
-                    _versions(await library.versions())
+                    _versions(await services.versions.all())
 
         async def search(event: events.ValueChangeEventArguments[str | None]) -> None:
             nonlocal words

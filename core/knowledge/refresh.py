@@ -1,45 +1,36 @@
-"""Brings the index up to date: reads the pages, builds a version beside the live one, then promotes it.
+"""Brings the knowledge up to date: looks at the sources, then makes the index what they say.
 
 Comes in: who asked. Goes out: `Progress` while it runs, then the `RefreshRun`. Two refreshes at once are one refresh.
 Called at start, by the scheduler, the command, `POST /index-docs` and the console.
 """
 
 import asyncio
-import hashlib
-import json
-import sys
-import time
-from collections.abc import AsyncGenerator
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-from core.domain.knowledge import Document, IndexVersion, Progress, RefreshRun, RunStatus, Stage
+from core.domain.knowledge import IndexVersion, Progress, RefreshRun, RunStatus
 from core.errors import AssistantError, RefreshFailed
-from core.knowledge import chunk
-from core.knowledge.build import job
-from core.knowledge.index import IndexPlace
-from core.knowledge.package import WEIGHTS_SHA256
-from core.knowledge.sources import read_documents
-from core.settings import ROOT, child_environment
-from core.storage.ids import new_id, now
-from core.storage.library import Library
+from core.knowledge.collect import Collector
+from core.knowledge.indexer import Indexer
+from core.knowledge.rollback import Switchboard
+from core.storage.runs import Runs
 
-KEPT_VERSIONS = 2
-"""The live version and the one before it, which readers may still have open."""
+AT_START = "start"
+"""The trigger of the first refresh of a process: it waits for no site, only for what is on this machine."""
 
 
 class Refresher:
-    """Runs refreshes, one at a time in this process."""
+    """Runs refreshes and rollbacks, one at a time in this process."""
 
-    def __init__(self, library: Library, knowledge_dir: Path, model_dir: Path, place: IndexPlace) -> None:
-        self._library = library
-        self._knowledge_dir = knowledge_dir
-        self._model_dir = model_dir
-        self._place = place
+    def __init__(self, runs: Runs, collector: Collector, indexer: Indexer, switchboard: Switchboard) -> None:
+        self._runs = runs
+        self._collector = collector
+        self._indexer = indexer
+        self._switchboard = switchboard
         self._task: asyncio.Task[RefreshRun] | None = None
         self._progress = Progress("reading")
         self._news = asyncio.Condition()
+        self._index = asyncio.Lock()
 
     @property
     def running(self) -> bool:
@@ -49,8 +40,8 @@ class Refresher:
     async def refresh(self, trigger: str, *, rebuild: bool = False) -> AsyncGenerator[Progress | RefreshRun]:
         """Starts a refresh, or joins the one that runs: progress as it comes, then the finished run.
 
-        `rebuild` builds a new version even when nothing changed. The refresh goes on when the caller stops listening.
-        Raises RefreshFailed with the reason; the live index is untouched then.
+        `rebuild` reads every page again and builds a new version even when nothing changed. The refresh goes on when
+        the caller stops listening. Raises RefreshFailed with the reason; the live index is untouched then.
         """
         if not self.running:
             self._progress = Progress("reading")
@@ -75,6 +66,17 @@ class Refresher:
                 return item
         raise RefreshFailed("The refresh ended without a result.")  # pragma: no cover - the stream ends with a run
 
+    async def roll_back(self, version_id: str | None = None) -> IndexVersion:
+        """Takes the latest change of the index back, or goes back to an archived version; gives what is live then.
+
+        Raises InputError when there is nothing to go back to, or a refresh is under way.
+        """
+        return await self._by_hand(lambda: self._switchboard.roll_back(self._tell, version_id))
+
+    async def promote(self, version_id: str) -> IndexVersion:
+        """Makes a version in Staging the live one. Raises UnknownVersion, or InputError during a refresh."""
+        return await self._by_hand(lambda: self._switchboard.promote(version_id))
+
     async def stop(self) -> None:
         """Ends a running refresh; what it had built is removed at the next start."""
         if self._task and not self._task.done():
@@ -83,115 +85,42 @@ class Refresher:
 
     async def tidy(self) -> None:
         """Cleans up after a process that was killed in a refresh. For the start, before any refresh."""
-        await self._library.abandon_runs()
-        known = {version.id for version in await self._library.versions()}
-        for leftover in self._place.leftovers(known):
-            await asyncio.to_thread(self._place.remove, leftover)
+        await self._runs.abandon()
+        await self._indexer.tidy()
 
     async def _run(self, trigger: str, *, rebuild: bool) -> RefreshRun:
-        run = await self._library.start_run(trigger)
+        run = await self._runs.start(trigger)
+        problems = 0
         try:
-            version = await self._new_version(rebuild=rebuild)
+            async with self._index:
+                problems = await self._collector.collect(self._tell, network=trigger != AT_START, afresh=rebuild)
+                outcome = await self._indexer.bring_up_to_date(self._tell, rebuild=rebuild)
         except BaseException as error:
             said = error.said if isinstance(error, AssistantError) else f"It stopped: {error!r}"
-            await self._library.finish_run(run, RunStatus.FAILED, reason=said)
+            await self._runs.finish(run, RunStatus.FAILED, reason=said, problems=problems)
             raise
         else:
-            status = RunStatus.PROMOTED if version else RunStatus.UNCHANGED
-            return await self._library.finish_run(run, status, version=version)
+            return await self._runs.finish(
+                run,
+                outcome.status,
+                reason=outcome.reason,
+                problems=problems,
+                version=outcome.version,
+                change=outcome.change,
+            )
         finally:
             await self._tell(Progress("done"))
 
-    async def _new_version(self, *, rebuild: bool) -> IndexVersion | None:
-        documents = await asyncio.to_thread(read_documents, self._knowledge_dir)
-        configuration: dict[str, Any] = {"weights_sha256": WEIGHTS_SHA256, **chunk.CONFIGURATION}
-        fingerprint = _fingerprint(documents, configuration)
-        live = await self._library.production()
-        if live and live.fingerprint == fingerprint and not rebuild:
-            return None
-        started = time.monotonic()
-        version_id = new_id()
-        try:
-            passages = await self._build(documents, version_id)
-        except BaseException:
-            with suppress(AssistantError):  # what is left behind is removed at the next start
-                await asyncio.to_thread(self._place.remove, version_id)
-            raise
-        version = IndexVersion(
-            id=version_id,
-            stage=Stage.PRODUCTION,
-            fingerprint=fingerprint,
-            documents=len(documents),
-            passages=passages,
-            seconds=round(time.monotonic() - started, 2),
-            created_at=now(),
-        )
-        await self._library.replace_documents("folder", str(self._knowledge_dir), documents)
-        await self._library.promote(version, configuration)
-        await self._retire_old_versions()
-        return version
-
-    async def _build(self, documents: list[Document], version_id: str) -> int:
-        """Runs the worker process; gives the number of passages it indexed."""
-        worker = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "core.knowledge.build",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=child_environment(),
-            cwd=ROOT,
-        )
-        assert worker.stdin is not None  # noqa: S101 - asked for above
-        assert worker.stdout is not None  # noqa: S101
-        assert worker.stderr is not None  # noqa: S101
-        complaints = asyncio.create_task(worker.stderr.read())
-        try:
-            with suppress(BrokenPipeError, ConnectionResetError):  # a worker that died says why on standard error
-                worker.stdin.write(job(documents, self._model_dir, self._place, version_id).encode())
-                await worker.stdin.drain()
-                worker.stdin.close()
-            passages = await self._listen(worker.stdout)
-            status = await worker.wait()
-        finally:
-            if worker.returncode is None:
-                worker.kill()
-                await worker.wait()
-        if status != 0 or passages is None:
-            reason = (await complaints).decode(errors="replace").strip()
-            raise RefreshFailed(
-                f"The index could not be built: {(reason.splitlines() or ['the worker stopped'])[-1]} "
-                "The live index was kept.",
-                detail=reason[-2000:],
-            )
-        await complaints
-        return passages
-
-    async def _listen(self, lines: asyncio.StreamReader) -> int | None:
-        passages: int | None = None
-        async for line in lines:
-            said = json.loads(line)
-            if "passages" in said:
-                passages = int(said["passages"])
-            else:
-                await self._tell(Progress(**said))
-        return passages
+    async def _by_hand(self, move: Callable[[], Any]) -> IndexVersion:
+        if self._index.locked():
+            raise RefreshFailed("A refresh is under way. Wait until it has ended, then try again.")
+        async with self._index:
+            return await move()
 
     async def _tell(self, progress: Progress) -> None:
         async with self._news:
             self._progress = progress
             self._news.notify_all()
-
-    async def _retire_old_versions(self) -> None:
-        for version in (await self._library.versions())[KEPT_VERSIONS:]:
-            await asyncio.to_thread(self._place.remove, version.id)
-            await self._library.forget_version(version.id)
-
-
-def _fingerprint(documents: list[Document], configuration: dict[str, Any]) -> str:
-    pages = [(document.path, document.content_hash) for document in documents]
-    return hashlib.sha256(json.dumps([configuration, pages], sort_keys=True).encode()).hexdigest()
 
 
 def _observed(task: asyncio.Task[RefreshRun]) -> None:

@@ -1,193 +1,254 @@
-"""What is known of the knowledge base: documents, index versions and refresh runs.
+"""The pages of the knowledge base, as their sources last served them.
 
-Comes in: domain nouns from `core.knowledge`. Goes out: domain nouns, for retrieval, health and the console.
+Comes in: `PageNews` from the refresh. Goes out: `Page`s for the next look, `Document`s for the index and the console.
 """
 
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Select, delete, func, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.domain.knowledge import Document, IndexVersion, RefreshRun, RunStatus, Stage
+from core.domain.knowledge import Document, Look, Page, PageNews, PageStatus, SourceKind
 from core.storage.engine import Database
 from core.storage.ids import new_id, now
-from core.storage.models import DocumentRow, IndexVersionRow, RefreshRunRow, SourceRow
+from core.storage.library_models import (
+    ChangedPageRow,
+    ContentRow,
+    DocumentRow,
+    IndexContentRow,
+    SourceRow,
+)
+
+BATCH = 200
+"""Documents read or pages written at a time, so that memory stays flat however many there are."""
 
 
 class Library:
-    """The repository of documents, index versions and refresh runs."""
+    """The repository of pages and documents."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def production(self) -> IndexVersion | None:
-        """The live index version, if there is one."""
-        async with self._database.begin() as db:
-            row = await db.scalar(
-                select(IndexVersionRow)
-                .where(IndexVersionRow.stage == Stage.PRODUCTION)
-                .order_by(IndexVersionRow.id.desc())
-            )
-            return _version(row) if row else None
-
-    async def versions(self) -> list[IndexVersion]:
-        """All index versions, the newest first."""
-        async with self._database.begin() as db:
-            rows = await db.scalars(select(IndexVersionRow).order_by(IndexVersionRow.id.desc()))
-            return [_version(row) for row in rows]
-
-    async def promote(self, version: IndexVersion, configuration: dict[str, Any]) -> None:
-        """Makes a newly built version the live one; what was live becomes Archived in the same transaction."""
-        row = IndexVersionRow(
-            id=version.id,
-            stage=Stage.PRODUCTION,
-            fingerprint=version.fingerprint,
-            configuration=configuration,
-            documents=version.documents,
-            passages=version.passages,
-            seconds=version.seconds,
+    async def pages(self, source: str) -> list[Page]:
+        """The pages of a source, by path."""
+        query = (
+            select(DocumentRow, ContentRow.title)
+            .join(SourceRow, SourceRow.id == DocumentRow.source_id)
+            .outerjoin(ContentRow, ContentRow.hash == DocumentRow.content_hash)
+            .where(SourceRow.name == source)
+            .order_by(DocumentRow.path)
         )
-        try:
-            async with self._database.begin() as db:
-                live = IndexVersionRow.stage == Stage.PRODUCTION
-                await db.execute(update(IndexVersionRow).where(live).values(stage=Stage.ARCHIVED))
-                db.add(row)
-        except IntegrityError:  # another process promoted one between our two statements
-            if await self._knows_version(version.id):
-                raise
-            await self.promote(version, configuration)
-
-    async def forget_version(self, version_id: str) -> None:
-        """Removes the row of a version whose files are gone."""
         async with self._database.begin() as db:
-            await db.execute(delete(IndexVersionRow).where(IndexVersionRow.id == version_id))
+            return [_page(row, title) for row, title in (await db.execute(query)).tuples()]
 
-    async def _knows_version(self, version_id: str) -> bool:
-        async with self._database.begin() as db:
-            return await db.get(IndexVersionRow, version_id) is not None
+    async def record(self, source: str, news: Sequence[PageNews], *, grace: timedelta) -> bool:
+        """Writes down what looks at pages of a source brought; gives False when the source is gone meanwhile.
 
-    async def replace_documents(self, kind: str, location: str, documents: list[Document]) -> None:
-        """Makes the stored documents of a kind of source equal to `documents`; unchanged rows keep their dates.
-
-        A source of that kind at another location is forgotten with its documents: the folder has moved.
+        A page that fails keeps what it said. One that is gone keeps it for `grace`, then leaves with its row.
         """
         async with self._database.begin() as db:
-            await db.execute(delete(SourceRow).where(SourceRow.kind == kind, SourceRow.location != location))
-            source = await db.scalar(select(SourceRow).where(SourceRow.location == location))
-            if source is None:
-                source = SourceRow(id=new_id(), kind=kind, location=location)
-                db.add(source)
-                await db.flush()
-            source.refreshed_at = now()
-            rows = await db.scalars(select(DocumentRow).where(DocumentRow.source_id == source.id))
+            source_id = await db.scalar(select(SourceRow.id).where(SourceRow.name == source))
+            if source_id is None:
+                return False
+            documents = [item.document for item in news if item.document]
+            await _store_contents(db, documents)
+            paths = [item.path for item in news]
+            rows = await db.scalars(select(DocumentRow).where(DocumentRow.path.in_(paths)))
             known = {row.path: row for row in rows}
-            for document in documents:
-                row = known.pop(document.path, None)
+            for item in news:
+                row = known.get(item.path)
                 if row is None:
-                    db.add(_document_row(document, source.id))
-                elif row.content_hash != document.content_hash:
-                    _overwrite(row, document)
-            for gone in known.values():
-                await db.delete(gone)
+                    row = DocumentRow(id=new_id(), source_id=source_id, path=item.path, content_hash="")
+                    known[item.path] = row
+                    db.add(row)
+                elif row.source_id != source_id:
+                    continue  # the path belongs to another source, which keeps it
+                _note(row, item)
+                if row.gone_since and now() - row.gone_since >= grace:
+                    await db.delete(row)
+            return True
 
-    async def documents(self, *, search: str = "") -> list[Document]:
+    async def held(self) -> dict[str, str]:
+        """The content hash of every page that belongs into the index, by path."""
+        query = select(DocumentRow.path, DocumentRow.content_hash).where(DocumentRow.content_hash != "")
+        async with self._database.begin() as db:
+            return dict((await db.execute(query)).tuples().all())
+
+    async def sources_of(self, paths: Sequence[str]) -> dict[str, str]:
+        """The name of the source of each page, by path; from the record of changes for pages that have left."""
+        names: dict[str, str] = {}
+        past = select(ChangedPageRow.path, ChangedPageRow.source).where(ChangedPageRow.source != "")
+        present = select(DocumentRow.path, SourceRow.name).join(SourceRow, SourceRow.id == DocumentRow.source_id)
+        async with self._database.begin() as db:
+            for start in range(0, len(paths), BATCH):
+                part = paths[start : start + BATCH]
+                for query, column in ((past, ChangedPageRow.path), (present, DocumentRow.path)):
+                    names |= dict((await db.execute(query.where(column.in_(part)))).tuples().all())
+        return names
+
+    async def problems(self, limit: int = 50) -> list[Page]:
+        """Pages whose last look failed, or that are gone, by path."""
+        query = (
+            select(DocumentRow, ContentRow.title)
+            .outerjoin(ContentRow, ContentRow.hash == DocumentRow.content_hash)
+            .where(DocumentRow.status != PageStatus.LIVE)
+            .order_by(DocumentRow.path)
+            .limit(limit)
+        )
+        async with self._database.begin() as db:
+            return [_page(row, title) for row, title in (await db.execute(query)).tuples()]
+
+    async def read(self, paths: Sequence[str]) -> AsyncGenerator[Document]:
+        """The documents at `paths`, in batches below the surface; those without content are left out."""
+        for start in range(0, len(paths), BATCH):
+            query = _documents().where(DocumentRow.path.in_(paths[start : start + BATCH])).order_by(DocumentRow.path)
+            async with self._database.begin() as db:
+                found = [_document(*row) for row in (await db.execute(query)).tuples()]
+            for document in found:
+                yield document
+
+    async def documents(self, *, search: str = "", limit: int | None = None) -> list[Document]:
         """The documents, by path; `search` matches title, product and text."""
-        query = select(DocumentRow).order_by(DocumentRow.path)
+        query = _documents().order_by(DocumentRow.path).limit(limit)
         if search.strip():
-            columns = (DocumentRow.title, DocumentRow.product, DocumentRow.text)
+            columns = (ContentRow.title, ContentRow.product, ContentRow.text)
             query = query.where(or_(*(column.icontains(search.strip(), autoescape=True) for column in columns)))
         async with self._database.begin() as db:
-            return [_document(row) for row in await db.scalars(query)]
+            return [_document(*row) for row in (await db.execute(query)).tuples()]
+
+    async def count(self) -> int:
+        """Number of documents."""
+        async with self._database.begin() as db:
+            query = select(func.count()).select_from(DocumentRow).where(DocumentRow.content_hash != "")
+            return await db.scalar(query) or 0
 
     async def document(self, path: str) -> Document | None:
         """One document by its path."""
         async with self._database.begin() as db:
-            row = await db.scalar(select(DocumentRow).where(DocumentRow.path == path))
-            return _document(row) if row else None
+            row = (await db.execute(_documents().where(DocumentRow.path == path))).tuples().first()
+            return _document(*row) if row else None
 
-    async def start_run(self, trigger: str) -> RefreshRun:
-        """Opens the record of a refresh."""
-        async with self._database.begin() as db:
-            row = RefreshRunRow(id=new_id(), trigger=trigger, status=RunStatus.RUNNING, started_at=now())
-            db.add(row)
-        return RefreshRun(row.id, trigger, RunStatus.RUNNING, row.started_at)
+    async def put_back(self, contents: Mapping[str, str], sources: Mapping[str, str]) -> None:
+        """Makes pages say what they said before: content hash by path, empty for pages that were not there.
 
-    async def finish_run(
-        self, run: RefreshRun, status: RunStatus, *, reason: str = "", version: IndexVersion | None = None
-    ) -> RefreshRun:
-        """Closes the record of a refresh."""
-        finished = now()
+        Their validators stay, so that what was taken back returns only when the page changes at its source.
+        `sources` names the source of each path; one that was removed meanwhile comes back as a source of uploads.
+        """
         async with self._database.begin() as db:
-            await db.execute(
-                update(RefreshRunRow)
-                .where(RefreshRunRow.id == run.id)
-                .values(
-                    status=status,
-                    reason=reason,
-                    finished_at=finished,
-                    version_id=version.id if version else None,
-                )
+            for path, content_hash in contents.items():
+                row = await db.scalar(select(DocumentRow).where(DocumentRow.path == path))
+                if row is not None:
+                    row.content_hash = content_hash
+                    row.updated_at = now()
+                elif content_hash:
+                    gone = {"status": PageStatus.GONE, "reason": "Brought back by a rollback.", "gone_since": now()}
+                    source_id = await _source_id(db, sources[path])
+                    db.add(
+                        DocumentRow(
+                            id=new_id(), source_id=source_id, path=path, location="", content_hash=content_hash, **gone
+                        )
+                    )
+                    await db.flush()
+
+    async def sweep(self) -> None:
+        """Deletes contents that no page, index version or change speaks of any more."""
+        used = (
+            select(DocumentRow.content_hash)
+            .union(
+                select(IndexContentRow.content_hash),
+                select(ChangedPageRow.before_hash),
+                select(ChangedPageRow.after_hash),
             )
-        return RefreshRun(run.id, run.trigger, status, run.started_at, finished, reason, version)
-
-    async def abandon_runs(self) -> int:
-        """Closes runs that a stopped process left open; gives their number."""
-        async with self._database.begin() as db:
-            open_runs = select(func.count()).where(RefreshRunRow.status == RunStatus.RUNNING)
-            count = await db.scalar(open_runs) or 0
-            await db.execute(
-                update(RefreshRunRow)
-                .where(RefreshRunRow.status == RunStatus.RUNNING)
-                .values(status=RunStatus.FAILED, reason="The process stopped in the middle.", finished_at=now())
-            )
-            return count
-
-    async def runs(self, limit: int = 20) -> list[RefreshRun]:
-        """The latest refreshes, newest first."""
-        query = (
-            select(RefreshRunRow, IndexVersionRow)
-            .outerjoin(IndexVersionRow, IndexVersionRow.id == RefreshRunRow.version_id)
-            .order_by(RefreshRunRow.id.desc())
-            .limit(limit)
+            .subquery()
         )
         async with self._database.begin() as db:
-            rows = (await db.execute(query)).all()
-            return [_run(run, version) for run, version in rows]
+            await db.execute(delete(ContentRow).where(ContentRow.hash.not_in(select(used.c[0]))))
 
 
-def _version(row: IndexVersionRow) -> IndexVersion:
-    return IndexVersion(
-        row.id, Stage(row.stage), row.fingerprint, row.documents, row.passages, row.seconds, row.created_at
+async def _store_contents(db: AsyncSession, documents: Sequence[Document]) -> None:
+    if not documents:
+        return
+    values: dict[str, dict[str, Any]] = {
+        document.content_hash: {
+            "hash": document.content_hash,
+            "title": document.title,
+            "product": document.product,
+            "address": document.address,
+            "reference": document.reference,
+            "language": document.language,
+            "text": document.text,
+        }
+        for document in documents
+    }
+    dialect = postgresql if db.get_bind().dialect.name == "postgresql" else sqlite
+    await db.execute(dialect.insert(ContentRow).on_conflict_do_nothing(), list(values.values()))
+
+
+async def _source_id(db: AsyncSession, name: str) -> str:
+    source_id = await db.scalar(select(SourceRow.id).where(SourceRow.name == name))
+    if source_id is None:
+        source_id = new_id()
+        db.add(SourceRow(id=source_id, name=name, kind=SourceKind.UPLOAD, location=""))
+        await db.flush()
+    return source_id
+
+
+def _note(row: DocumentRow, news: PageNews) -> None:
+    """Writes the outcome of a look into the page's row."""
+    row.location = news.location
+    row.checked_at = now()
+    row.reason = news.reason
+    if news.look is Look.FAILED:
+        row.status = PageStatus.FAILED
+    elif news.look is Look.GONE:
+        row.status = PageStatus.GONE
+        row.gone_since = row.gone_since or now()
+    else:
+        row.status = PageStatus.LIVE
+        row.gone_since = None
+        row.etag, row.last_modified = news.etag or row.etag or "", news.last_modified or row.last_modified or ""
+    if news.document:
+        row.etag, row.last_modified, row.raw_hash = news.etag, news.last_modified, news.raw_hash
+        if row.content_hash != news.document.content_hash:
+            row.content_hash = news.document.content_hash
+            row.updated_at = now()
+
+
+def _documents() -> Select[DocumentRow, ContentRow, str]:
+    return (
+        select(DocumentRow, ContentRow, SourceRow.name)
+        .join(ContentRow, ContentRow.hash == DocumentRow.content_hash)
+        .join(SourceRow, SourceRow.id == DocumentRow.source_id)
     )
 
 
-def _run(row: RefreshRunRow, version: IndexVersionRow | None) -> RefreshRun:
-    return RefreshRun(
-        id=row.id,
-        trigger=row.trigger,
-        status=RunStatus(row.status),
-        started_at=row.started_at,
-        finished_at=row.finished_at,
+def _document(row: DocumentRow, content: ContentRow, source: str) -> Document:
+    return Document(
+        path=row.path,
+        title=content.title,
+        product=content.product,
+        address=content.address,
+        reference=content.reference,
+        text=content.text,
+        content_hash=row.content_hash,
+        source=source,
+        language=content.language,
+    )
+
+
+def _page(row: DocumentRow, title: str | None) -> Page:
+    return Page(
+        location=row.location,
+        path=row.path,
+        status=PageStatus(row.status),
         reason=row.reason,
-        version=_version(version) if version else None,
+        etag=row.etag,
+        last_modified=row.last_modified,
+        raw_hash=row.raw_hash,
+        title=title or "",
+        checked_at=row.checked_at,
+        gone_since=row.gone_since,
     )
-
-
-def _document(row: DocumentRow) -> Document:
-    return Document(row.path, row.title, row.product, row.address, row.reference, row.text, row.content_hash)
-
-
-def _document_row(document: Document, source_id: str) -> DocumentRow:
-    row = DocumentRow(id=new_id(), source_id=source_id, path=document.path)
-    _overwrite(row, document)
-    return row
-
-
-def _overwrite(row: DocumentRow, document: Document) -> None:
-    row.title = document.title
-    row.product = document.product
-    row.address = document.address
-    row.reference = document.reference
-    row.text = document.text
-    row.content_hash = document.content_hash
-    row.updated_at = now()

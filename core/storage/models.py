@@ -13,7 +13,6 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
-    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -40,7 +39,12 @@ class UtcDateTime(TypeDecorator[datetime]):
 class Base(DeclarativeBase):
     """Parent of all tables."""
 
-    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[str]: JSON}  # noqa: RUF012
+    type_annotation_map = {  # noqa: RUF012
+        datetime: UtcDateTime,
+        dict[str, Any]: JSON,
+        list[str]: JSON,
+        list[dict[str, Any]]: JSON,
+    }
 
 
 class SessionRow(Base):
@@ -131,71 +135,3 @@ class FeedbackRow(Base):
     verdict: Mapped[str] = mapped_column(String(20))
     comment: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(default=now)
-
-
-class SourceRow(Base):
-    """Where documents come from: for now, the folder that ships."""
-
-    __tablename__ = "sources"
-
-    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    kind: Mapped[str] = mapped_column(String(20))
-    location: Mapped[str] = mapped_column(String(500), unique=True)
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    refreshed_at: Mapped[datetime | None]
-
-
-class DocumentRow(Base):
-    """A page as the last successful refresh saw it."""
-
-    __tablename__ = "documents"
-    __table_args__ = (UniqueConstraint("source_id", "path", name="uq_documents_path"),)
-
-    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    source_id: Mapped[str] = mapped_column(ForeignKey("sources.id", ondelete="CASCADE"))
-    path: Mapped[str] = mapped_column(String(500))
-    title: Mapped[str] = mapped_column(Text)
-    product: Mapped[str] = mapped_column(Text)
-    address: Mapped[str] = mapped_column(Text)
-    reference: Mapped[str] = mapped_column(Text)
-    text: Mapped[str] = mapped_column(Text)
-    content_hash: Mapped[str] = mapped_column(String(64))
-    updated_at: Mapped[datetime] = mapped_column(default=now)
-
-
-class IndexVersionRow(Base):
-    """A built index. The one row whose stage is Production is the live one."""
-
-    __tablename__ = "index_versions"
-    __table_args__ = (
-        Index(
-            "uq_index_versions_production",
-            "stage",
-            unique=True,
-            sqlite_where=text("stage = 'Production'"),
-            postgresql_where=text("stage = 'Production'"),
-        ),
-    )
-
-    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    stage: Mapped[str] = mapped_column(String(12))
-    fingerprint: Mapped[str] = mapped_column(String(64))
-    configuration: Mapped[dict[str, Any]]
-    documents: Mapped[int]
-    passages: Mapped[int]
-    seconds: Mapped[float]
-    created_at: Mapped[datetime] = mapped_column(default=now)
-
-
-class RefreshRunRow(Base):
-    """One attempt to bring the index up to date."""
-
-    __tablename__ = "refresh_runs"
-
-    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    trigger: Mapped[str] = mapped_column(String(20))
-    status: Mapped[str] = mapped_column(String(12))
-    reason: Mapped[str] = mapped_column(Text, default="")
-    version_id: Mapped[str | None] = mapped_column(ForeignKey("index_versions.id", ondelete="SET NULL"))
-    started_at: Mapped[datetime] = mapped_column(default=now)
-    finished_at: Mapped[datetime | None]

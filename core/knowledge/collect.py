@@ -1,0 +1,98 @@
+"""Looks at every source and writes down what it finds, page by page.
+
+Comes in: the sources of the database. Goes out: their pages in the library; progress on the way. A source that cannot
+be read keeps its pages and gets a sentence beside it. Called by the refresh.
+"""
+
+import asyncio
+import time
+from collections.abc import Generator, Sequence
+from datetime import timedelta
+from itertools import islice
+
+from core.domain.knowledge import Look, PageNews, Progress, Source
+from core.errors import AssistantError
+from core.knowledge.gather import Gathered, Gatherer, Note
+from core.knowledge.worker import Tell
+from core.storage.library import Library
+from core.storage.sources import Sources
+
+BATCH = 40
+"""News written down together; each is followed by its progress."""
+
+PATIENCE = 0.4
+"""Seconds after which what was found is written down, however little it is."""
+
+AT_ONCE = 6
+"""Sources that are looked at side by side, each on a thread."""
+
+
+class Collector:
+    """Brings the library up to date with its sources."""
+
+    def __init__(self, sources: Sources, library: Library, gatherer: Gatherer, grace: timedelta) -> None:
+        self._sources = sources
+        self._library = library
+        self._gatherer = gatherer
+        self._grace = grace
+
+    async def collect(self, tell: Tell, *, network: bool, afresh: bool) -> int:
+        """Looks at every enabled source; gives the number of pages and sources that could not be read.
+
+        Without `network` only sources on this machine are looked at; `afresh` reads unchanged pages again too.
+        """
+        sources = [s for s in await self._sources.all() if s.enabled and (network or not s.kind.remote)]
+        board = _Board(tell, [source.name for source in sources])
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def look(source: Source) -> int:
+            async with gate:
+                return await self._look(source, board, afresh=afresh)
+
+        return sum(await asyncio.gather(*(look(source) for source in sources)))
+
+    async def _look(self, source: Source, board: "_Board", *, afresh: bool) -> int:
+        known = {page.location: page for page in await self._library.pages(source.name)}
+        items = self._gatherer.look(source, known, afresh=afresh)
+        notes: list[str] = []
+        problems = 0
+        try:
+            while batch := await asyncio.to_thread(_take, items):
+                news = [item for item in batch if isinstance(item, PageNews)]
+                notes += [item.said for item in batch if isinstance(item, Note)]
+                problems += sum(item.look is Look.FAILED for item in news)
+                if news and not await self._library.record(source.name, news, grace=self._grace):
+                    return problems  # removed while it was looked at
+                await board.note(source.name, batch)
+        except AssistantError as error:
+            notes.append(error.said)
+            problems += 1
+        await self._sources.looked_at(source.name, " ".join(notes))
+        return problems
+
+
+class _Board:
+    """The progress of all sources as one."""
+
+    def __init__(self, tell: Tell, names: Sequence[str]) -> None:
+        self._tell = tell
+        self._progress = {name: Progress("reading") for name in names}
+
+    async def note(self, name: str, batch: Sequence[Gathered]) -> None:
+        for item in batch:
+            if isinstance(item, Progress):
+                self._progress[name] = item
+        parts = self._progress.values()
+        done, total = sum(part.done for part in parts), sum(part.total for part in parts)
+        await self._tell(Progress("reading", done, total, seconds=max(part.seconds for part in parts)))
+
+
+def _take(items: Generator[Gathered]) -> list[Gathered]:
+    """The next items: a batch of them, or as many as came within moments."""
+    taken: list[Gathered] = []
+    until = time.monotonic() + PATIENCE
+    for item in islice(items, BATCH):
+        taken.append(item)
+        if time.monotonic() > until:
+            break
+    return taken

@@ -1,0 +1,73 @@
+"""The sources to begin with: the folder that ships, and those of `data/sources.toml`.
+
+Comes in: a TOML file. Goes out: `Source`s, checked. A source that people add goes through the same check.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import TypeAdapter, ValidationError
+
+from core.domain.knowledge import Source, SourceKind
+from core.errors import ConfigurationError, InputError
+
+SHIPPED = "knowledge"
+"""The name of the source that reads KNOWLEDGE_DIR."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_FIELDS = {"kind", "location", "product", "ref", "folder", "include", "internal", "enabled", "max_pages"}
+_SOURCE = TypeAdapter(Source)
+
+
+def default_sources(file: Path, knowledge_dir: Path) -> list[Source]:
+    """The shipped folder, then the sources of the file. Raises ConfigurationError naming the mistake."""
+    shipped = Source(SHIPPED, SourceKind.FOLDER, str(knowledge_dir))
+    if not file.is_file():
+        return [shipped]
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"The file of sources, {file}, cannot be read: {error}. Mend it.") from error
+    try:
+        return [shipped, *(make_source(name, fields) for name, fields in tables.items())]
+    except InputError as error:
+        raise ConfigurationError(f"{file}: {error.said}") from error
+
+
+def make_source(name: str, fields: dict[str, Any]) -> Source:
+    """A source from what was written down or typed. Raises InputError naming the mistake."""
+    if not _NAME.fullmatch(name) or name == SHIPPED:
+        raise InputError(
+            f"{name!r} is no name for a source. Use small letters, digits and hyphens, and not {SHIPPED!r}."
+        )
+    unknown = fields.keys() - _FIELDS
+    if unknown:
+        raise InputError(f"Source {name!r}: {', '.join(sorted(unknown))} is unknown. Use {', '.join(sorted(_FIELDS))}.")
+    try:
+        source = _SOURCE.validate_python({**fields, "name": name})
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in problem["loc"])
+        raise InputError(f"Source {name!r}: {field}: {problem['msg']}.") from error
+    _check(source)
+    return source
+
+
+def _check(source: Source) -> None:
+    location = source.location.strip()
+    if source.kind is SourceKind.UPLOAD:
+        return
+    if not location:
+        raise InputError(f"Source {source.name!r} needs a location: an address, or a folder.")
+    if source.kind.remote and source.kind is not SourceKind.GIT:
+        for address in location.split():
+            if urlsplit(address).scheme not in {"http", "https"}:
+                raise InputError(
+                    f"Source {source.name!r}: {address} is no web address. Begin with https://, or "
+                    "use the kind `folder`."
+                )
+    if source.max_pages < 1:
+        raise InputError(f"Source {source.name!r}: max_pages must be 1 or more.")

@@ -1,0 +1,36 @@
+"""Re-orders what was found with a cross-encoder, which reads question and passage together. Off unless configured.
+
+Comes in: a question and the passages that fit it best. Goes out: their ids, best first. Called by the retriever.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from core.domain.knowledge import Passage
+from core.errors import KnowledgeError
+
+
+class Reranker:
+    """A cross-encoder of sentence-transformers. It brings torch into the serving process: about 400 MB.
+
+    Raises KnowledgeError when the model cannot be loaded.
+    """
+
+    def __init__(self, model: str) -> None:
+        from sentence_transformers import CrossEncoder  # noqa: PLC0415 - seconds; only who asks for it pays them
+
+        try:
+            self._model: Any = CrossEncoder(model, device=None)
+        except Exception as error:  # the library raises whatever torch, the hub or a broken file makes of it
+            raise KnowledgeError(
+                f"The cross-encoder {model} cannot be loaded. Correct RERANK_MODEL, or leave it empty.",
+                detail=repr(error),
+            ) from error
+
+    def order(self, question: str, passages: Sequence[Passage]) -> list[str]:
+        """The ids of the passages, those that answer the question best first."""
+        if not passages:
+            return []
+        scores = self._model.predict([(question, passage.text) for passage in passages], show_progress_bar=False)
+        ranked = sorted(zip(scores.tolist(), passages, strict=True), key=lambda row: -row[0])
+        return [passage.id for _, passage in ranked]

@@ -1,0 +1,86 @@
+"""The record of refreshes: who asked, how each ended and why.
+
+Comes in: runs from the refresh. Goes out: runs for the console, the command and HTTP.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import func, select, update
+
+from core.domain.knowledge import Change, IndexVersion, RefreshRun, RunStatus
+from core.storage.engine import Database
+from core.storage.ids import new_id, now
+from core.storage.library_models import IndexVersionRow, RefreshRunRow
+from core.storage.versions import version_of
+
+
+class Runs:
+    """The repository of refresh runs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def start(self, trigger: str) -> RefreshRun:
+        """Opens the record of a refresh."""
+        async with self._database.begin() as db:
+            row = RefreshRunRow(id=new_id(), trigger=trigger, status=RunStatus.RUNNING, started_at=now())
+            db.add(row)
+        return RefreshRun(row.id, trigger, RunStatus.RUNNING, row.started_at)
+
+    async def finish(
+        self,
+        run: RefreshRun,
+        status: RunStatus,
+        *,
+        reason: str = "",
+        problems: int = 0,
+        version: IndexVersion | None = None,
+        change: Change | None = None,
+    ) -> RefreshRun:
+        """Closes the record of a refresh."""
+        finished = now()
+        values: Mapping[str, Any] = {
+            "status": status,
+            "reason": reason,
+            "problems": problems,
+            "finished_at": finished,
+            "version_id": version.id if version else None,
+            "change_id": change.id if change else None,
+        }
+        async with self._database.begin() as db:
+            await db.execute(update(RefreshRunRow).where(RefreshRunRow.id == run.id).values(**values))
+        return RefreshRun(run.id, run.trigger, status, run.started_at, finished, reason, version, change, problems)
+
+    async def abandon(self) -> int:
+        """Closes runs that a stopped process left open; gives their number."""
+        open_runs = RefreshRunRow.status == RunStatus.RUNNING
+        ended = {"status": RunStatus.FAILED, "reason": "The process stopped in the middle.", "finished_at": now()}
+        async with self._database.begin() as db:
+            count = await db.scalar(select(func.count()).where(open_runs)) or 0
+            await db.execute(update(RefreshRunRow).where(open_runs).values(**ended))
+            return count
+
+    async def latest(self, limit: int = 20) -> list[RefreshRun]:
+        """The latest refreshes, newest first."""
+        query = (
+            select(RefreshRunRow, IndexVersionRow)
+            .outerjoin(IndexVersionRow, IndexVersionRow.id == RefreshRunRow.version_id)
+            .order_by(RefreshRunRow.id.desc())
+            .limit(limit)
+        )
+        async with self._database.begin() as db:
+            return [_run(run, version) for run, version in (await db.execute(query)).tuples()]
+
+
+def _run(row: RefreshRunRow, version: IndexVersionRow | None) -> RefreshRun:
+    return RefreshRun(
+        id=row.id,
+        trigger=row.trigger,
+        status=RunStatus(row.status),
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        reason=row.reason,
+        version=version_of(version) if version else None,
+        problems=row.problems,
+    )
