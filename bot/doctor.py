@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import httpx
 
 from core.errors import AssistantError, ChannelError, IndexMissing, KnowledgeError, SchemaOutdated
-from core.knowledge.embed import Embedder
-from core.knowledge.index import IndexPlace, PassageIndex
-from core.knowledge.package import is_packaged
+from core.knowledge.index.dense import IndexPlace, PassageIndex
+from core.knowledge.index.embed import Embedder
+from core.knowledge.index.package import is_packaged
 from core.operations.endpoint import reach_model
 from core.operations.ownership import owner_address
 from core.settings import Settings

@@ -19,8 +19,8 @@ from filelock import FileLock
 
 from core import bootstrap
 from core.bootstrap import Services, open_services
-from core.knowledge.embed import Embedder
-from core.knowledge.package import ensure_model
+from core.knowledge.index.embed import Embedder
+from core.knowledge.index.package import ensure_model
 from core.settings import Settings, load_settings
 from core.storage.engine import Database
 from core.storage.migrate import migrate
@@ -73,7 +73,8 @@ def make_settings(tmp_path: Path, packaged_model: Path) -> Callable[..., Setting
 
     def make(**overrides: object) -> Settings:
         var_dir = tmp_path / "var"
-        settings = load_settings(**{"var_dir": var_dir, "knowledge_dir": PAGES, "sources_file": NO_SOURCES, "refresh_cron": "off", **overrides})
+        ours = {"var_dir": var_dir, "knowledge_dir": PAGES, "sources_file": NO_SOURCES, "refresh_cron": "off"}
+        settings = load_settings(**{**ours, **overrides})
         settings.model_dir.parent.mkdir(parents=True, exist_ok=True)
         if not settings.model_dir.exists():
             settings.model_dir.symlink_to(packaged_model)
@@ -89,9 +90,7 @@ def built_var(shared_folder: Path, packaged_model: Path) -> Path:
     with FileLock(shared_folder / "built-var.lock"):
         if not target.exists():
             building = shared_folder / "building-var"
-            settings = load_settings(
-                var_dir=building, knowledge_dir=PAGES, sources_file=NO_SOURCES, refresh_cron="off"
-            )
+            settings = load_settings(var_dir=building, knowledge_dir=PAGES, sources_file=NO_SOURCES, refresh_cron="off")
             settings.model_dir.parent.mkdir(parents=True)
             settings.model_dir.symlink_to(packaged_model)
             migrate(settings.sqlalchemy_url)

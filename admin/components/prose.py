@@ -21,7 +21,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name  # pyright: ignore[reportUnknownVariableType]
 from pygments.util import ClassNotFound
 
-from core.knowledge.chunk import anchor
+from core.knowledge.index.chunk import anchor
 
 _CITED = re.compile(r"\[(\d{1,3})\]")
 _COLOURED = HtmlFormatter[str](nowrap=True)

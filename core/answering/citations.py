@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from core.answering.prompts import NOT_COVERED
 from core.domain.conversation import Answer, Citation, Mode, ToolCall
 from core.domain.knowledge import Passage
-from core.knowledge.retrieve import SUPPORTING_SCORE
+from core.knowledge.retrieval.retrieve import SUPPORTING_SCORE
 
 NEAREST = 3
 """Pages named when the knowledge base does not cover a question."""

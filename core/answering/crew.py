@@ -27,7 +27,7 @@ from core.domain.conversation import Message, Mode, ToolCall
 from core.domain.events import AnswerEvent, Completed, Passages, Searching, Step
 from core.domain.knowledge import Passage
 from core.errors import ModelError
-from core.knowledge.retrieve import Retriever
+from core.knowledge.retrieval.retrieve import Retriever
 
 if TYPE_CHECKING:
     from crewai import Crew

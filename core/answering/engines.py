@@ -9,7 +9,7 @@ from core.answering.graph import GraphAgent
 from core.answering.language_models import language_model, model_name
 from core.answering.service import Engine
 from core.domain.conversation import Mode
-from core.knowledge.retrieve import Retriever
+from core.knowledge.retrieval.retrieve import Retriever
 from core.settings import Settings
 
 

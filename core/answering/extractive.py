@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from core.answering.prompts import NOT_COVERED, read_passages, read_question
-from core.knowledge.retrieve import SUPPORTING_SCORE
+from core.knowledge.retrieval.retrieve import SUPPORTING_SCORE
 
 NAME = "extractive"
 OPENING = "No language model is set up, so this is quoted from the knowledge base:"

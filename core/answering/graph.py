@@ -38,7 +38,7 @@ from core.domain.conversation import Message, Mode, ToolCall
 from core.domain.events import AnswerEvent, Completed, Passages, Searching, Step, TextDelta
 from core.domain.knowledge import Passage
 from core.errors import ModelError
-from core.knowledge.retrieve import SUPPORTING_SCORE, Retriever
+from core.knowledge.retrieval.retrieve import SUPPORTING_SCORE, Retriever
 
 MAX_ROUNDS = 4
 """Model calls a turn; the last one gets no tools, so that it has to answer."""

@@ -15,7 +15,7 @@ from core.answering.prompts import framed_passages
 from core.domain.conversation import ToolCall
 from core.domain.knowledge import Passage
 from core.errors import InputError
-from core.knowledge.retrieve import Retriever
+from core.knowledge.retrieval.retrieve import Retriever
 
 
 class search_mlops_docs(BaseModel):  # noqa: N801 - the class name is the tool's name

@@ -1,1 +1,1 @@
-"""What the assistant knows: pages in, passages out. Chroma and the embedding model live here and nowhere else."""
+"""What the assistant knows: sources in, passages out. Chroma, tantivy and the embedding model live here alone."""

@@ -12,8 +12,8 @@ from itertools import islice
 
 from core.domain.knowledge import Look, PageNews, Progress, Source
 from core.errors import AssistantError
-from core.knowledge.gather import Gathered, Gatherer, Note
-from core.knowledge.worker import Tell
+from core.knowledge.gathering.gather import Gathered, Gatherer, Note
+from core.knowledge.index.worker import Tell
 from core.storage.library import Library
 from core.storage.sources import Sources
 

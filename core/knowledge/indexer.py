@@ -15,13 +15,13 @@ from typing import Any
 
 from core.domain.knowledge import Change, IndexVersion, RunStatus, Stage
 from core.errors import AssistantError, IndexCorrupt, RefreshFailed
-from core.knowledge import chunk, lexical
-from core.knowledge.embed import Embedder
-from core.knowledge.evaluate import Evaluator
-from core.knowledge.index import IndexPlace
-from core.knowledge.retrieve import Retriever
-from core.knowledge.sinks import read_change
-from core.knowledge.worker import BuildWorker, Tell
+from core.knowledge.evaluation.evaluate import Evaluator
+from core.knowledge.index import chunk, lexical
+from core.knowledge.index.dense import IndexPlace
+from core.knowledge.index.embed import Embedder
+from core.knowledge.index.sinks import read_change
+from core.knowledge.index.worker import BuildWorker, Tell
+from core.knowledge.retrieval.retrieve import Retriever
 from core.storage.ids import new_id, now
 from core.storage.library import Library
 from core.storage.versions import ChangedPage, Versions

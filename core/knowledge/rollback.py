@@ -6,9 +6,9 @@ back returns only when the page changes at its source. Called by the command, HT
 
 from core.domain.knowledge import IndexVersion, Stage
 from core.errors import InputError, UnknownVersion
-from core.knowledge.index import IndexPlace
+from core.knowledge.index.dense import IndexPlace
+from core.knowledge.index.worker import Tell
 from core.knowledge.indexer import Indexer
-from core.knowledge.worker import Tell
 from core.storage.library import Library
 from core.storage.versions import Versions
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from admin.components.prose import is_web_address, safe_html
-from core.knowledge.chunk import anchor
+from core.knowledge.index.chunk import anchor
 
 HARMLESS = {
     "p", "h1", "h2", "h3", "h4", "h5", "h6", "a", "em", "strong", "s", "code", "pre", "span", "ul", "ol", "li",

@@ -8,7 +8,7 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from core.answering.extractive import OPENING, QUOTED, ExtractiveModel, extract
 from core.answering.prompts import NOT_COVERED, framed_passages, framed_question
 from core.domain.knowledge import Passage
-from core.knowledge.retrieve import SUPPORTING_SCORE
+from core.knowledge.retrieval.retrieve import SUPPORTING_SCORE
 from tests.core.answering.passages import WEAK, passage
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.domain.knowledge import Document
-from core.knowledge.embed import Embedder
+from core.knowledge.index.embed import Embedder
 
 PAGES = Path(__file__).parents[2] / "pages"
 

@@ -45,7 +45,7 @@ def folders(services: Services) -> set[str]:
 
 
 def workers() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "core.knowledge.build" in child.cmdline()]
+    return [child for child in psutil.Process().children() if "core.knowledge.index.build" in child.cmdline()]
 
 
 async def test_first_build_promotes_and_tells_how_far_it_is(make_settings: MakeSettings) -> None:

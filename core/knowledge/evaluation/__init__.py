@@ -1,0 +1,1 @@
+"""How well an index version answers the golden questions."""

@@ -1,0 +1,150 @@
+"""The worker process that cuts and embeds documents: `python -m core.knowledge.index.build`.
+
+Comes in on standard input: one JSON job, which names a file of documents. Goes out: a new index version, or the
+passages and vectors of a change as files; on standard output one JSON line a step of progress. A process of its own,
+of the least priority, so that neither the event loop nor the serving process's memory notices.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.domain.knowledge import Document, Passage, Progress
+from core.knowledge.index.bulk import WORTH_LOADING, Embeds, fastest
+from core.knowledge.index.chunk import chunk, embedding_texts
+from core.knowledge.index.dense import IndexPlace
+from core.knowledge.index.embed import Embedder
+from core.knowledge.index.sinks import ChangeSink, Sink, VersionSink
+from core.knowledge.index.vectors import VectorCache
+
+PENDING = 1_000
+"""Texts that are gathered before they are embedded, so that batches are of like length and memory stays flat."""
+
+NICE = 19
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the worker is to do; everything as plain values, to travel as JSON.
+
+    Without `version_id` it writes a change to `output`: `passages.jsonl` and `vectors.npy`; with it, a new version.
+    Either way `output` gets `contents.jsonl`: path, content hash and passage ids of each document.
+    """
+
+    documents: str
+    count: int
+    output: str
+    model_dir: str
+    cache: str
+    folder: str
+    url: str | None
+    version_id: str | None
+
+
+@dataclass
+class Pending:
+    """Passages that wait to be embedded, with their texts."""
+
+    passages: list[Passage] = field(default_factory=list[Passage])
+    texts: list[list[str]] = field(default_factory=list[list[str]])
+    size: int = 0
+
+    def add(self, passage: Passage, texts: list[str]) -> None:
+        """Takes a passage with the texts that are embedded for it."""
+        self.passages.append(passage)
+        self.texts.append(texts)
+        self.size += len(texts)
+
+
+class Build:
+    """One run of the worker."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._model_dir = Path(job.model_dir)
+        self._embedder = Embedder(self._model_dir)
+        self._engine: Embeds | None = None
+        self._output = Path(job.output)
+        place = IndexPlace(Path(job.folder), job.url)
+        self._sink: Sink = VersionSink(place, job.version_id) if job.version_id else ChangeSink(self._output)
+        self._started = time.monotonic()
+
+    def run(self) -> None:
+        """Cuts and embeds every document, and says how far it is."""
+        seen: set[str] = set()
+        pending = Pending()
+        done = 0
+        self._tell(0)
+        with (
+            VectorCache(Path(self._job.cache), self._embedder.identity) as cache,
+            (self._output / "contents.jsonl").open("w", encoding="utf-8") as contents,
+        ):
+            for done, document in enumerate(_documents(Path(self._job.documents)), 1):
+                passages = chunk(document, self._embedder.count_tokens)
+                ids = [passage.id for passage in passages]
+                contents.write(json.dumps([document.path, document.content_hash, ids]) + "\n")
+                for passage in passages:
+                    if passage.id not in seen:
+                        pending.add(passage, embedding_texts(passage, self._embedder.count_tokens))
+                        seen.add(passage.id)
+                if passages:
+                    self._sink.add_page(passages)
+                if pending.size >= PENDING:
+                    self._flush(pending, cache, done)
+                    pending = Pending()
+                    self._tell(done)
+            self._flush(pending, cache, done)
+        self._sink.close()
+        self._tell(done)
+
+    def _flush(self, pending: Pending, cache: VectorCache, done: int) -> None:
+        texts = list(dict.fromkeys(text for texts in pending.texts for text in texts))
+        known = cache.get(texts)
+        missing = [text for text in texts if text not in known]
+        if missing:
+            vectors = self._engine_for(len(missing), done).embed(missing)
+            cache.put(missing, vectors)
+            known |= dict(zip(missing, vectors, strict=True))
+        held = [np.stack([known[text] for text in texts]) for texts in pending.texts]
+        if pending.passages:
+            self._sink.add(pending.passages, held)
+
+    def _engine_for(self, missing: int, done: int) -> Embeds:
+        """The embedder for all that is probably still to come, going by what was missing so far."""
+        expected = missing * self._job.count // max(done, 1)
+        if self._engine is None and expected >= WORTH_LOADING:
+            self._engine = fastest(self._embedder, self._model_dir, expected)
+        return self._engine or self._embedder
+
+    def _tell(self, done: int) -> None:
+        seconds = round(time.monotonic() - self._started, 2)
+        _say(asdict(Progress("embedding", done, self._job.count, seconds=seconds)))
+
+
+def _documents(file: Path) -> Iterator[Document]:
+    with file.open(encoding="utf-8") as lines:
+        for line in lines:
+            yield Document(**json.loads(line))
+
+
+def _say(line: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Does the job on standard input."""
+    if hasattr(os, "nice"):
+        os.nice(NICE)
+    Build(Job(**json.load(sys.stdin))).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""Finds passages for a question in an index version: dense and lexical sides fused, scores calibrated.
+
+Comes in: a question in words. Goes out: passages with title, heading path, address and score, best first. Follows the
+Production row in the database, so a promotion or a change elsewhere is seen by the next question.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from core.domain.knowledge import IndexVersion, Passage
+from core.errors import IndexCorrupt, IndexMissing
+from core.knowledge.index.dense import CORRUPT, IndexPlace
+from core.knowledge.index.embed import Embedder
+from core.knowledge.index.lexical import subject, terms
+from core.knowledge.index.opened import Contents, OpenVersion
+from core.knowledge.retrieval.assemble import LOOKED_AT, assemble
+from core.knowledge.retrieval.rank import coverage, fuse, pages_of, probability, weight
+from core.knowledge.retrieval.rerank import Reranker
+from core.storage.versions import Versions
+
+SUPPORTING_SCORE = 0.5
+"""Probability from which a passage counts as being about the question; see docs/decisions/0004-covered-or-not.md."""
+
+DEPTH = 100
+"""Hits taken from each side before they are fused."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a search is kept to: sources and products by name; empty means all."""
+
+    sources: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
+
+
+EVERYTHING = Scope()
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found: readable passages, and the ranking of pages behind them."""
+
+    passages: list[Passage]
+    pages: list[str]
+
+    @property
+    def score(self) -> float:
+        """Of the passage that fits best."""
+        return max((passage.score for passage in self.passages), default=0.0)
+
+
+class Retriever:
+    """Searches the live version; opens it on first use and whenever another one is promoted."""
+
+    def __init__(
+        self,
+        versions: Versions,
+        embedder: Embedder,
+        place: IndexPlace,
+        public_url: str,
+        reranker: Reranker | None = None,
+    ) -> None:
+        self._versions = versions
+        self._embedder = embedder
+        self._place = place
+        self._public_url = public_url
+        self._reranker = reranker
+        self._open: OpenVersion | None = None
+        self._opening = asyncio.Lock()
+
+    async def search(self, query: str, count: int = 5, scope: Scope = EVERYTHING) -> list[Passage]:
+        """The `count` passages that fit `query` best, best first.
+
+        Raises IndexMissing before the first build and IndexCorrupt when the files cannot be read.
+        """
+        return (await self.find(query, count, scope)).passages
+
+    async def find(
+        self, query: str, count: int = 5, scope: Scope = EVERYTHING, *, version: OpenVersion | None = None
+    ) -> Found:
+        """As `search`, with the ranked pages; in the live version unless another open one is given."""
+        opened = version or await self.live()
+        found = await asyncio.to_thread(self._find, opened, query, count, scope)
+        passages = [replace(passage, address=self._absolute(passage.address)) for passage in found.passages]
+        return replace(found, passages=passages)
+
+    async def check(self) -> IndexVersion:
+        """The live version, opened. Raises as `search` does."""
+        version = await self._production()
+        if not self._place.holds(version.id):  # an index that is open would not notice
+            raise IndexCorrupt(CORRUPT)
+        return (await self.live(version)).version
+
+    async def live(self, version: IndexVersion | None = None) -> OpenVersion:
+        """The live version, opened at its latest revision."""
+        version = version or await self._production()
+        async with self._opening:
+            held = self._open
+            if held is None or (held.version.id, held.version.revision) != (version.id, version.revision):
+                self._open = await self.open(version)
+                if held:
+                    held.close()
+            assert self._open is not None  # noqa: S101 - set above
+            return self._open
+
+    async def open(self, version: IndexVersion) -> OpenVersion:
+        """Opens any version, beside the live one. The caller closes it."""
+        pages = {page.path: page.passages async for page in self._versions.contents(version.id)}
+        return await asyncio.to_thread(OpenVersion.open, self._place, version, Contents.of(pages))
+
+    def close(self) -> None:
+        """Closes the open version."""
+        if self._open:
+            self._open.close()
+            self._open = None
+
+    def _absolute(self, address: str) -> str:
+        """A web address as it is; a path on our console behind the address under which people reach us."""
+        return self._public_url + address if address.startswith("/") else address
+
+    def _find(self, opened: OpenVersion, query: str, count: int, scope: Scope) -> Found:
+        vector = self._embedder.embed_query(query)
+        wanted = {"sources": scope.sources, "products": scope.products}
+        contents = opened.contents
+        dense = opened.dense.nearest(vector, DEPTH, **wanted)
+        lexical = [passage for passage, _ in opened.passages.search(query, DEPTH, **wanted)]
+        pages = [path for path, _ in opened.pages.search(query, DEPTH, **wanted)]
+        ranked = fuse(dense, lexical, pages, contents.places)
+        if self._reranker:
+            ranked = self._reranker.order(query, opened.get(ranked[:LOOKED_AT])) + ranked[LOOKED_AT:]
+        passages = assemble(ranked, count, contents.pages, contents.places, opened.get)
+        similar = {passage.id: dense.get(passage.id, 0.0) for passage in passages}
+        return Found(self._scored(opened, query, passages, similar), pages_of(ranked, contents.places))
+
+    def _scored(
+        self, opened: OpenVersion, query: str, passages: Sequence[Passage], similar: dict[str, float]
+    ) -> list[Passage]:
+        held = max(len(opened.contents.places), 1)
+        weights = {stem: weight(frequency, held) for stem, frequency in opened.passages.frequencies(subject(query))}
+        scored: list[Passage] = []
+        for passage in passages:
+            stems = opened.passages.stems(terms("\n".join((passage.title, *passage.heading_path, passage.text))))
+            cosine = similar[passage.id]
+            scored.append(
+                replace(passage, similarity=cosine, score=round(probability(cosine, coverage(weights, stems)), 4))
+            )
+        return scored
+
+    async def _production(self) -> IndexVersion:
+        version = await self._versions.production()
+        if version is None:
+            raise IndexMissing("There is no index yet. Run `mlops-assistant refresh` to build it.")
+        return version

