@@ -23,6 +23,7 @@ NAVIGATION = {
     "Sessions": "/sessions",
     "Playground": "/playground",
     "Knowledge": "/knowledge",
+    "Sources": "/sources",
     "Health": "/health",
 }
 

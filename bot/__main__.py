@@ -6,33 +6,17 @@ imports what it needs after reading the settings: `--help` is quick, and a broke
 
 import asyncio
 import logging
-import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
+from bot import index_commands, source_commands
+from bot.starting import complaints, console, prepared_settings, read_settings
 from core.errors import AssistantError
-from core.settings import Settings, load_settings
-
-console = Console()
-complaints = Console(stderr=True)
-
-CHATTY = {
-    "alembic": logging.WARNING,
-    "apscheduler": logging.WARNING,
-    "crewai": logging.ERROR,
-    "crewai_core": logging.ERROR,
-    "discord": logging.WARNING,
-    "httpx": logging.WARNING,
-    "slack_bolt": logging.ERROR,
-    "uvicorn": logging.WARNING,
-}
-"""How loud each library may be; the rest follows LOG_LEVEL."""
 
 app = typer.Typer(
     name="mlops-assistant",
@@ -41,6 +25,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(source_commands.app, name="sources")
+app.add_typer(index_commands.versions, name="versions")
+app.command()(index_commands.promote)
+app.command()(index_commands.rollback)
+app.command()(index_commands.evaluate)
 
 
 class Engine(StrEnum):
@@ -94,7 +83,7 @@ def serve(
     ] = None,
 ) -> None:
     """Serve HTTP, the console and every chat platform whose token is set."""
-    settings = _settings(**({"roles": roles} if roles else {}))
+    settings = read_settings(**({"roles": roles} if roles else {}))
     from bot.serve import serve as run
 
     run(settings, console)
@@ -107,7 +96,7 @@ def ask(
     session: Annotated[str | None, typer.Option(help="Name of a conversation to go on with.")] = None,
 ) -> None:
     """Ask a question and watch the answer being written, with its sources."""
-    settings = _prepared()
+    settings = prepared_settings()
     from bot.commands import ask as run
 
     logging.getLogger("core.answering").setLevel(logging.ERROR)  # the asker reads the sentence itself
@@ -116,10 +105,10 @@ def ask(
 
 @app.command()
 def refresh(
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build anew even when no page has changed.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Read every page again and build a new version.")] = False,
 ) -> None:
-    """Bring the index up to date with the pages of the knowledge base."""
-    settings = _prepared()
+    """Look at every source and bring the index up to date with its pages."""
+    settings = prepared_settings()
     from bot.commands import refresh as run
 
     asyncio.run(run(settings, console, rebuild=rebuild))
@@ -132,13 +121,13 @@ def migrate(
     """Bring the tables of the database up to date, or back to an earlier revision."""
     from core.storage.migrate import migrate as run
 
-    console.print(f"[green]✓[/] The database is at revision {run(_settings().sqlalchemy_url, revision)}.")
+    console.print(f"[green]✓[/] The database is at revision {run(read_settings().sqlalchemy_url, revision)}.")
 
 
 @app.command()
 def doctor() -> None:
     """Check database, index, models and chat platforms, and say what to mend."""
-    settings = _settings()
+    settings = read_settings()
     from bot.doctor import examine
 
     marks = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[dim]-[/]"}
@@ -147,26 +136,6 @@ def doctor() -> None:
         console.print(f"{marks[finding.well]} {finding.part}: {escape(finding.said)}", highlight=False, soft_wrap=True)
     if any(finding.well is False for finding in findings):
         raise typer.Exit(1)
-
-
-def _settings(**overrides: Any) -> Settings:
-    settings = load_settings(**overrides)
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for chatty, level in CHATTY.items():
-        logging.getLogger(chatty).setLevel(level)
-    warnings.filterwarnings("ignore", module="pydantic.main")
-    return settings
-
-
-def _prepared() -> Settings:
-    """Settings, with VAR_DIR made ready unless a running service has done so."""
-    settings = _settings()
-    from core.bootstrap import prepare
-    from core.operations.ownership import owner_address
-
-    if owner_address(settings) is None:
-        prepare(settings, console.print)
-    return settings
 
 
 if __name__ == "__main__":

@@ -1,23 +1,27 @@
 """Speaks to a service that already runs, so that commands work while `serve` owns the index.
 
-Comes in: its address and a question. Goes out: the same events as from within. Called by `ask` and `refresh`.
+Comes in: its address and a question. Goes out: the same events as from within. Called by `ask` and `refresh`, which
+show things as they happen; the other commands use `bot.calling`.
 """
 
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from datetime import UTC, datetime
+from dataclasses import fields
 from typing import Any
 
 import httpx
 
+from bot.calling import key_header, out_of_reach, refusal
+from bot.http.index_schemas import RefreshReply
 from bot.http.schemas import ChatReply
 from core.domain.conversation import Answer, Citation, Mode
 from core.domain.events import AnswerEvent, Completed, Searching, Step, TextDelta
-from core.domain.knowledge import IndexVersion, Progress, RefreshRun, RunStatus, Stage
+from core.domain.knowledge import Progress
 from core.errors import AssistantError
 from core.settings import Settings
 
+PROGRESS = tuple(field.name for field in fields(Progress))
 PATHS = {Mode.AGENT: "/chat", Mode.CREW: "/crew-chat"}
 
 
@@ -33,29 +37,30 @@ async def ask_service(
                 yield event
 
 
-async def refresh_service(address: str, settings: Settings, *, rebuild: bool) -> AsyncGenerator[Progress | RefreshRun]:
+async def refresh_service(
+    address: str, settings: Settings, *, rebuild: bool
+) -> AsyncGenerator[Progress | RefreshReply]:
     """Refreshes the index of the service at `address`. Raises AssistantError with what it said."""
     async with aclosing(_stream(address, "/index-docs", settings, {"rebuild": rebuild})) as wire:
         async for name, data in wire:
             if name == "progress":
-                yield Progress(**data)
+                yield Progress(**{field: data[field] for field in PROGRESS if field in data})
             elif name == "finished":
-                yield _finished(data)
+                yield RefreshReply.model_validate(data)
 
 
 async def _stream(
     address: str, path: str, settings: Settings, body: dict[str, Any]
 ) -> AsyncGenerator[tuple[str, dict[str, Any]]]:
-    headers = {"Accept": "text/event-stream"}
-    if settings.api_key:
-        headers["X-API-Key"] = settings.api_key.get_secret_value()
+    headers = {"Accept": "text/event-stream", **key_header(settings)}
     try:
         async with (
             httpx.AsyncClient(base_url=address, timeout=httpx.Timeout(30, read=None), trust_env=False) as client,
             client.stream("POST", path, json=body, headers=headers) as reply,
         ):
             if reply.is_error:
-                raise AssistantError(json.loads(await reply.aread())["detail"])
+                await reply.aread()
+                raise refusal(reply)
             name = ""
             async for line in _lines(reply):
                 field, _, value = line.partition(": ")
@@ -66,9 +71,7 @@ async def _stream(
                 elif field == "data":
                     yield name, json.loads(value)
     except httpx.HTTPError as error:
-        raise AssistantError(
-            f"The running service at {address} does not answer ({error}). Stop it, or wait until it is ready."
-        ) from error
+        raise out_of_reach(address, error) from error
 
 
 async def _lines(reply: httpx.Response) -> AsyncGenerator[str]:
@@ -99,11 +102,3 @@ def _answer(reply: ChatReply) -> Answer:
         Citation(s.number, "", s.title, tuple(s.heading_path), s.address, s.score, s.quote) for s in reply.sources
     )
     return Answer(reply.response, citations, covered=reply.covered, model=reply.model, note=reply.note)
-
-
-def _finished(data: dict[str, Any]) -> RefreshRun:
-    now = datetime.now(UTC)
-    version = None
-    if data["documents"] is not None:
-        version = IndexVersion("", Stage.PRODUCTION, "", data["documents"], data["passages"], data["seconds"], now)
-    return RefreshRun(data["run_id"], "command", RunStatus(data["status"]), now, now, version=version)

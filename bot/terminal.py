@@ -5,21 +5,18 @@ console. Called by the commands.
 """
 
 from collections.abc import AsyncIterator
+from typing import Self
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import (
-    Progress as ProgressBar,
-)
+from rich.markup import escape
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as ProgressBar
 
+from bot.http.index_schemas import RefreshReply
+from bot.tables import counts, good, show_changed_pages, warn
 from core.domain.conversation import Answer
 from core.domain.events import AnswerEvent, Completed, Searching, Step, TextDelta
-from core.domain.knowledge import Progress, RefreshRun
+from core.domain.knowledge import Progress, RefreshRun, RunStatus
 
 
 async def show_answer(events: AsyncIterator[AnswerEvent], console: Console) -> Answer | None:
@@ -43,26 +40,79 @@ async def show_answer(events: AsyncIterator[AnswerEvent], console: Console) -> A
     return finished
 
 
-async def show_refresh(events: AsyncIterator[Progress | RefreshRun], console: Console) -> RefreshRun | None:
-    """A progress bar while a refresh runs, then one line. Gives the finished run."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    finished: RefreshRun | None = None
-    with ProgressBar(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("Reading the pages", total=None)
+class RefreshBar:
+    """A bar that shows how far something is, while it is entered."""
+
+    def __init__(self, console: Console) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[how_far]}"))
+        self._bar = ProgressBar(*columns, console=console, transient=True)
+        self._task = self._bar.add_task("Starting", total=None, how_far="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def show(self, progress: Progress) -> None:
+        """Shows the stage and how far it is."""
+        stage = escape(progress.stage.capitalize())
+        total = progress.total or None
+        self._bar.update(self._task, description=stage, completed=progress.done, total=total, how_far=how_far(progress))
+
+
+def how_far(progress: Progress) -> str:
+    """Done of total, the rate, and the time that is left, as far as they are known."""
+    if not progress.total:
+        return ""
+    parts = [f"{progress.done:,} of {progress.total:,} {progress.unit}"]
+    if progress.rate:
+        parts.append(f"{progress.rate:,.0f} a second" if progress.rate >= 1 else f"{1 / progress.rate:.0f} s each")
+    if progress.seconds_left:
+        minutes, seconds = divmod(round(progress.seconds_left), 60)
+        parts.append(f"{minutes} min {seconds} s left" if minutes else f"{seconds} s left")
+    return " · ".join(parts)
+
+
+async def show_refresh(events: AsyncIterator[Progress | RefreshRun | RefreshReply], console: Console) -> None:
+    """A bar while a refresh runs, then how it ended."""
+    finished: RefreshReply | None = None
+    with RefreshBar(console) as bar:
         async for event in events:
-            if isinstance(event, RefreshRun):
-                finished = event
-            elif event.total:
-                bar.update(task, description="Building the index", completed=event.done, total=event.total)
-    if finished and finished.version:
-        version = finished.version
-        console.print(
-            f"[green]✓[/] Index built: {version.passages} passages of {version.documents} pages "
-            f"in {version.seconds:.0f} s."
+            if isinstance(event, Progress):
+                bar.show(event)
+            else:
+                finished = RefreshReply.of(event) if isinstance(event, RefreshRun) else event
+    if finished:
+        _show_end(finished, console)
+
+
+def _show_end(run: RefreshReply, console: Console) -> None:
+    match run.status:
+        case RunStatus.UNCHANGED:
+            good("No page has changed; the index is up to date.", console)
+        case RunStatus.STAGED:
+            warn(f"The new version {(run.version or '')[-8:]} is not live. {run.reason}", console)
+            console.print("  `mlops-assistant versions` shows it; `promote` makes it live all the same.", style="dim")
+        case RunStatus.UPDATED:
+            good(f"Index updated in place: {_size(run)}.", console)
+        case _:
+            good(f"Index built: {_size(run)} in {run.seconds or 0:.0f} s.", console)
+    if run.change and run.change.before:
+        change = run.change.model_dump(mode="json")
+        console.print(f"  {counts(change)}", highlight=False)
+        show_changed_pages(change, console)
+    if run.problems:
+        warn(
+            f"{run.problems:,} pages or sources could not be read; what was known of them was kept. "
+            "`mlops-assistant sources list` says why.",
+            console,
         )
-    elif finished:
-        console.print("[green]✓[/] No page has changed; the index is up to date.")
-    return finished
+
+
+def _size(run: RefreshReply) -> str:
+    return f"{run.passages or 0:,} passages of {run.documents or 0:,} pages"
 
 
 def _show_rest(answer: Answer, shown: str, console: Console) -> None:

@@ -12,6 +12,7 @@ from core.answering.service import AnsweringService, Engine
 from core.domain.conversation import Mode
 from core.errors import StorageError
 from core.knowledge.collect import Collector
+from core.knowledge.curate import Curator
 from core.knowledge.defaults import default_sources
 from core.knowledge.evaluation.evaluate import Evaluator
 from core.knowledge.gathering.fetch import Fetcher
@@ -52,6 +53,7 @@ class Services:
     versions: Versions
     runs: Runs
     gatherer: Gatherer
+    curator: Curator
     evaluator: Evaluator
     retriever: Retriever
     refresher: Refresher
@@ -93,7 +95,8 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         place=place,
         evaluator=evaluator,
     )
-    collector = Collector(sources, library, gatherer, timedelta(days=settings.gone_days))
+    grace = timedelta(days=settings.gone_days)
+    collector = Collector(sources, library, gatherer, grace)
     refresher = Refresher(runs, collector, indexer, Switchboard(library, versions, indexer, place))
 
     def load_engines() -> dict[Mode, Engine]:
@@ -112,6 +115,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         versions=versions,
         runs=runs,
         gatherer=gatherer,
+        curator=Curator(sources, library, gatherer, grace),
         evaluator=evaluator,
         retriever=retriever,
         refresher=refresher,

@@ -34,6 +34,10 @@ class UnknownSource(InputError):
     """No source has this name."""
 
 
+class NameTaken(InputError):
+    """Something else has this name already; nothing was stored."""
+
+
 class UnknownVersion(InputError):
     """No index version has this id, or it is not in the state that was asked for."""
 
@@ -74,6 +78,10 @@ class RefreshFailed(KnowledgeError):
     """A refresh stopped; the live index was left as it was."""
 
     retry_may_help = True
+
+
+class RefreshUnderWay(RefreshFailed):
+    """Something else is changing the index right now; nothing was done."""
 
 
 class FetchFailed(KnowledgeError):

@@ -206,6 +206,10 @@ class Settings(BaseSettings):
             return OPENROUTER_URL, self.llm_api_key.get_secret_value()
         return None
 
+    def elsewhere(self, **overrides: Any) -> "Settings":
+        """The same settings with `overrides`, validated again; nothing that was derived from the old ones is kept."""
+        return Settings.model_validate({**self.model_dump(), **overrides})
+
     @property
     def model_dir(self) -> Path:
         """Where the packaged embedding model stands."""

@@ -1,4 +1,4 @@
-"""How times and spans are said in the console: UTC, short, without seconds where they do not matter."""
+"""How times, spans and paces are said in the console: UTC, short, without seconds where they do not matter."""
 
 from datetime import datetime
 
@@ -24,3 +24,17 @@ def span(milliseconds: float) -> str:
 def count(number: int, noun: str) -> str:
     """A number with its noun, such as `1 message` or `1,204 passages`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def pace(rate: float, unit: str) -> str:
+    """How fast something goes, such as `38 pages/s` or `0.4 pages/s`."""
+    return f"{rate:,.0f} {unit}/s" if rate >= 10 else f"{rate:.1f} {unit}/s"  # noqa: PLR2004 - two digits tell enough
+
+
+def time_left(seconds: float) -> str:
+    """How long something will take, no more precisely than can be known: `about 40 s left`."""
+    if seconds < 10:  # noqa: PLR2004 - below, each new estimate would be another number
+        return "a few seconds left"
+    if seconds < 100:  # noqa: PLR2004 - in tens of seconds
+        return f"about {round(seconds, -1):.0f} s left"
+    return f"about {seconds / 60:.0f} min left"

@@ -1,4 +1,4 @@
-"""The button that refreshes the index, with a bar that shows how far the refresh is.
+"""The button that refreshes the index, with a bar that shows how far the refresh is, and how it ended.
 
 Comes in: the refresher, and what to do when a refresh ended. A refresh that runs already, whoever asked for
 it, is shown when the page opens; leaving the page does not stop it.
@@ -9,22 +9,19 @@ from contextlib import aclosing
 
 from nicegui import ui
 
-from core.domain.knowledge import Progress, RefreshRun, RunStatus
+from admin.components.moments import count, pace, time_left
+from admin.components.status import StatusLine
+from core.domain.knowledge import Change, Progress, RefreshRun, RunStatus
 from core.errors import AssistantError
 from core.knowledge.refresh import Refresher
 
 TRIGGER = "console"
 
-ENDS = {
-    RunStatus.PROMOTED: "A new version is live.",
-    RunStatus.UNCHANGED: "Nothing has changed since the last build; the live index was kept.",
-}
-
 
 class Reindex:
-    """Button, choice and progress."""
+    """Button, choice and progress. `choice` offers to build a new version although nothing changed."""
 
-    def __init__(self, refresher: Refresher, ended: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, refresher: Refresher, ended: Callable[[], Awaitable[None]], *, choice: bool = True) -> None:
         self._refresher = refresher
         self._ended = ended
         with ui.element("section").classes("reindex"):
@@ -33,9 +30,14 @@ class Reindex:
                 self._button.props("unelevated no-caps")
                 self._rebuild = ui.checkbox("Rebuild even if nothing changed").props("dense")
             with ui.element("div").classes("progress") as self._progress:
-                self._bar = ui.linear_progress(0, show_value=False, size="6px").props("rounded")
-            self._said = ui.label().classes("muted").props("role=status")
+                self._bar = ui.linear_progress(0, show_value=False, size="6px")
+                self._bar.props('rounded aria-label="Progress of the refresh"')
+            with ui.element("div").classes("ending"):
+                self._status = StatusLine()
+                self._problems = ui.link("", "/sources")
+        self._rebuild.set_visibility(choice)
         self._progress.set_visibility(False)
+        self._problems.set_visibility(False)
         if refresher.running:
             ui.timer(0, self.run, once=True)
 
@@ -44,32 +46,71 @@ class Reindex:
         self._button.disable()
         self._bar.set_value(0)
         self._progress.set_visibility(True)
+        self._problems.set_visibility(False)
         try:
-            self._say(await self._follow())
+            await self._follow()
         except AssistantError as error:
-            self._say(error.said, failed=True)
+            self._status.fail(error.said)
         finally:
             self._button.enable()
             self._progress.set_visibility(False)
-        if not self._button.is_deleted:
+        if not self._status.gone:
             await self._ended()
 
-    async def _follow(self) -> str:
+    async def _follow(self) -> None:
         async with aclosing(self._refresher.refresh(TRIGGER, rebuild=bool(self._rebuild.value))) as news:
             async for item in news:
                 if isinstance(item, RefreshRun):
-                    return ENDS.get(item.status, item.reason)
-                self._show(item)
-        return ""
+                    self._end(item)
+                elif not self._status.gone:
+                    self._show(item)
 
     def _show(self, progress: Progress) -> None:
         self._bar.set_value(progress.done / progress.total if progress.total else 0)
         self._bar.props(add="" if progress.total else "indeterminate")
         if progress.total:
             self._bar.props(remove="indeterminate")
-        how_far = f": {progress.done:,} of {progress.total:,}" if progress.total else ""
-        self._say(f"{progress.stage.capitalize()}{how_far}")
+        self._status.say(how_far(progress))
 
-    def _say(self, text: str, *, failed: bool = False) -> None:
-        self._said.set_text(text)
-        self._said.classes(replace="problem" if failed else "muted")
+    def _end(self, run: RefreshRun) -> None:
+        if run.status is RunStatus.STAGED:
+            self._status.fail(ending(run))
+        else:
+            self._status.succeed(ending(run))
+        if run.problems:
+            self._problems.set_text(f"{count(run.problems, 'problem')} at the sources")
+            self._problems.set_visibility(True)
+
+
+def how_far(progress: Progress) -> str:
+    """Stage, done of total, rate and time left, such as `Reading: 40 of 120 pages · 38 pages/s · about 20 s left`."""
+    parts = [progress.stage.capitalize()]
+    if progress.total:
+        parts[0] += f": {progress.done:,} of {progress.total:,} {progress.unit}"
+    if progress.rate is not None:
+        parts.append(pace(progress.rate, progress.unit))
+    if progress.seconds_left and progress.done < progress.total:
+        parts.append(time_left(progress.seconds_left))
+    return " · ".join(parts)
+
+
+def ending(run: RefreshRun) -> str:
+    """How a refresh ended, with what it changed."""
+    what = f": {changed_pages(run.change)}." if run.change else "."
+    match run.status:
+        case RunStatus.PROMOTED:
+            return f"A new version is live{what}"
+        case RunStatus.UPDATED:
+            return f"The live index was updated in place{what}"
+        case RunStatus.UNCHANGED:
+            return "Nothing has changed since the last refresh; the live index was kept."
+        case RunStatus.STAGED:
+            return f"A new version was built and waits. {run.reason}"
+        case _:
+            return run.reason
+
+
+def changed_pages(change: Change) -> str:
+    """Numbers of a change, such as `2 added, 1 removed`."""
+    numbers = {"added": len(change.added), "changed": len(change.changed), "removed": len(change.removed)}
+    return ", ".join(f"{number:,} {word}" for word, number in numbers.items() if number) or "the same pages"

@@ -40,7 +40,9 @@ def _source(citation: Citation, address: str) -> None:
         with ui.element("div").classes("source"):
             with ui.element("div").classes("source-head"):
                 _title(citation, address)
-                ui.label(f"{citation.score:.2f}").classes("score").props('title="Cosine similarity"')
+                ui.label(f"{citation.score:.2f}").classes("score").props(
+                    'title="How likely it is, 0 to 1, that this passage is about the question"'
+                )
             if citation.quote:
                 ui.label(" ".join(citation.quote.split())).classes("quote")
 

@@ -1,11 +1,14 @@
 """One page of the knowledge base, as citations link to it: rendered, with an anchor at every heading."""
 
+from urllib.parse import quote
+
 from nicegui import ui
 
+from admin.components.moments import moment
 from admin.components.prose import is_web_address, prose
 from admin.theme import empty, frame, heading
 from core.bootstrap import Services
-from core.domain.knowledge import Document
+from core.domain.knowledge import Document, Page, PageStatus
 
 
 def add_pages(services: Services) -> None:
@@ -20,17 +23,36 @@ def add_pages(services: Services) -> None:
                 ui.context.client.status_code = 404
                 empty("No such page", "It may have been moved or deleted since it was cited.")
                 return
-            _show(document)
+            pages = await services.library.pages(document.source)
+            _show(document, next((page for page in pages if page.path == path), None))
 
 
-def _show(document: Document) -> None:
+def _show(document: Document, page: Page | None) -> None:
     heading(document.title)
     with ui.element("div").classes("facts"):
         ui.label(document.product).classes("product")
-        ui.label(document.path).classes("address")
+        if document.source:
+            ui.link(f"Source {document.source}", f"/sources/{quote(document.source)}")
+        if document.language:
+            ui.label(f"language {document.language}")
+        if page and page.checked_at:
+            ui.label(f"looked at {moment(page.checked_at)}")
         if document.reference and is_web_address(document.reference):
             ui.link("Reference ↗", document.reference, new_tab=True)
+    if document.address.startswith(("http://", "https://")):
+        ui.link(f"{document.address} ↗", document.address, new_tab=True).classes("address")
+    else:
+        ui.label(document.path).classes("address")
+    if page and page.status is not PageStatus.LIVE:
+        _trouble(page)
     prose(without_title(document), anchors=True).classes("document")
+
+
+def _trouble(page: Page) -> None:
+    with ui.element("div").classes("failed"):
+        gone = page.status is PageStatus.GONE
+        ui.label("Gone at its source" if gone else "Not read lately").classes("badge warn")
+        ui.label(f"{page.reason} What is shown is the last copy.")
 
 
 def without_title(document: Document) -> str:

@@ -13,9 +13,18 @@ from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
+from bot.http import index_routes, source_routes
 from bot.http.routes import open_routes, routes
 from core.bootstrap import Services
-from core.errors import AssistantError, InputError, UnknownSession
+from core.errors import (
+    AssistantError,
+    InputError,
+    NameTaken,
+    RefreshUnderWay,
+    UnknownSession,
+    UnknownSource,
+    UnknownVersion,
+)
 from core.version import VERSION
 
 _log = logging.getLogger(__name__)
@@ -31,6 +40,8 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     app.include_router(open_routes)
     app.include_router(routes)
+    app.include_router(index_routes.routes)
+    app.include_router(source_routes.routes)
     app.add_exception_handler(AssistantError, _tell)
     app.add_exception_handler(RequestValidationError, _tell_reason)
     app.add_exception_handler(HTTPException, _tell_status)
@@ -41,8 +52,10 @@ def create_app(services: Services) -> FastAPI:
 def status_of(error: AssistantError) -> int:
     """The HTTP status of an error: whose fault it was."""
     match error:
-        case UnknownSession():
+        case UnknownSession() | UnknownSource() | UnknownVersion():
             return 404
+        case NameTaken() | RefreshUnderWay():
+            return 409
         case InputError():
             return 422
         case _:

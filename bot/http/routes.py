@@ -1,72 +1,28 @@
-"""The endpoints. Each turns a request into a call of the core and the result into a reply."""
+"""The endpoints of questions, sessions and health. Each turns a request into a call of the core."""
 
-import secrets
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response, status
+from fastapi import APIRouter, Depends, Response, status
 from fastapi.responses import StreamingResponse
-from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
+from bot.http.access import PROBLEMS, Core, check_key
 from bot.http.schemas import (
     ChatReply,
     ChatRequest,
     Deleted,
     HealthReply,
     History,
-    IndexRequest,
     Problem,
-    RefreshReply,
     SessionId,
     Welcome,
 )
-from bot.http.sse import answer_events, refresh_events
+from bot.http.sse import EVENT_STREAM, STREAMED, Accept, answer_events
 from core.bootstrap import Services
 from core.domain.conversation import Mode, Question, Session, SessionKey
 from core.domain.events import AnswerEvent, Completed
-from core.domain.knowledge import Progress, RefreshRun
 from core.errors import AssistantError, UnknownSession
 from core.storage.ids import new_id
 from core.version import VERSION
-
-Responses = dict[int | str, dict[str, Any]]
-
-EVENT_STREAM = "text/event-stream"
-PROBLEMS: Responses = {
-    401: {"model": Problem, "description": "The API key is missing or wrong."},
-    422: {"model": Problem, "description": "The request cannot be understood; the reason is in `detail`."},
-    503: {"model": Problem, "description": "A part that is needed is down."},
-}
-STREAMED: Responses = {200: {"content": {EVENT_STREAM: {}}}}
-
-Accept = Annotated[str, Header()]
-
-
-def services_of(request: Request) -> Services:
-    """The services that the application was made with."""
-    return request.app.state.services
-
-
-Core = Annotated[Services, Depends(services_of)]
-
-
-def check_key(
-    services: Core,
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
-    header: Annotated[str | None, Depends(APIKeyHeader(name="X-API-Key", auto_error=False))],
-) -> None:
-    """Lets a request pass that carries the API key, or any when none is set (which only loopback allows)."""
-    expected = services.settings.api_key
-    if expected is None:
-        return
-    given = (bearer.credentials if bearer else header) or ""
-    if not secrets.compare_digest(given.encode(), expected.get_secret_value().encode()):
-        raise HTTPException(
-            status.HTTP_401_UNAUTHORIZED,
-            "Send the API key as `Authorization: Bearer …` or `X-API-Key: …`.",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-
 
 open_routes = APIRouter(tags=["service"])
 routes = APIRouter(dependencies=[Depends(check_key)], responses=PROBLEMS)
@@ -119,17 +75,6 @@ async def delete_history(session_id: SessionId, services: Core) -> Deleted:
     return Deleted(session_id=session_id, messages=await services.answering.forget(session.key))
 
 
-@routes.post("/index-docs", tags=["knowledge"], response_model=RefreshReply, responses=STREAMED)
-async def index_docs(
-    services: Core, body: IndexRequest | None = None, accept: Accept = ""
-) -> RefreshReply | StreamingResponse:
-    """Refreshes the index, or joins the refresh that runs. With `Accept: text/event-stream`, shows its progress."""
-    events = services.refresher.refresh("http", rebuild=bool(body and body.rebuild))
-    if EVENT_STREAM in accept:
-        return refresh_events(await anext(events), events)
-    return RefreshReply.of(await _last(events))
-
-
 async def _ask(services: Services, body: ChatRequest, mode: Mode, accept: str) -> ChatReply | StreamingResponse:
     session_id = body.session_id or new_id()
     question = Question(SessionKey.http(session_id), body.message, event_id=f"http:{new_id()}", mode=mode)
@@ -144,13 +89,6 @@ async def _completed(events: AsyncIterator[AnswerEvent]) -> Completed:
         if isinstance(event, Completed):
             return event
     raise AssistantError("The answer ended before it was complete. Ask again.")
-
-
-async def _last(events: AsyncIterator[Progress | RefreshRun]) -> RefreshRun:
-    async for event in events:
-        if isinstance(event, RefreshRun):
-            return event
-    raise AssistantError("The refresh ended before it was complete.")
 
 
 async def _session(services: Services, session_id: str) -> Session:

@@ -6,7 +6,6 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from core.domain.conversation import MAX_QUESTION, Answer, Citation, Message, Session
-from core.domain.knowledge import RefreshRun
 from core.operations.health import Health
 
 SESSION_ID = r"^[A-Za-z0-9._:-]{1,128}$"
@@ -35,7 +34,7 @@ class Source(BaseModel):
     title: str
     heading_path: list[str]
     address: str
-    score: float = Field(description="Cosine similarity with what was searched, -1..1.")
+    score: float = Field(description="Probability, 0..1, that the passage is about what was searched.")
     quote: str
 
     @classmethod
@@ -142,35 +141,6 @@ class Deleted(BaseModel):
 
     session_id: str
     messages: int
-
-
-class IndexRequest(BaseModel):
-    """How to refresh the index."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    rebuild: bool = Field(False, description="Build a new version even when no page has changed.")
-
-
-class RefreshReply(BaseModel):
-    """How a refresh ended: `promoted` or `unchanged`."""
-
-    run_id: str
-    status: str
-    documents: int | None = None
-    passages: int | None = None
-    seconds: float | None = None
-
-    @classmethod
-    def of(cls, run: RefreshRun) -> Self:
-        """The reply for a finished run."""
-        reply = cls(run_id=run.id, status=run.status)
-        if run.version is None:
-            return reply
-        version = run.version
-        return reply.model_copy(
-            update={"documents": version.documents, "passages": version.passages, "seconds": version.seconds}
-        )
 
 
 class PartReply(BaseModel):

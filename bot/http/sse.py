@@ -6,18 +6,25 @@ or `error`. Pure but for the waiting.
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import TypeVar
+from typing import Annotated, Any, TypeVar
 
+from fastapi import Header
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from bot.http.schemas import ChatReply, Problem, RefreshReply, Source
+from bot.http.index_schemas import RefreshReply
+from bot.http.schemas import ChatReply, Problem, Source
 from core.answering.citations import cite
 from core.domain.events import AnswerEvent, Completed, Passages, Searching, Step, TextDelta
 from core.domain.knowledge import Progress, RefreshRun
 from core.errors import AssistantError
+
+EVENT_STREAM = "text/event-stream"
+STREAMED: dict[int | str, dict[str, Any]] = {200: {"content": {EVENT_STREAM: {}}}}
+
+Accept = Annotated[str, Header()]
 
 T = TypeVar("T")
 
@@ -38,7 +45,7 @@ def answer_events(first: AnswerEvent, rest: AsyncIterator[AnswerEvent], session_
         except AssistantError as error:
             yield _error(error)
 
-    return StreamingResponse(stream(), media_type="text/event-stream", headers=HEADERS)
+    return StreamingResponse(stream(), media_type=EVENT_STREAM, headers=HEADERS)
 
 
 def refresh_events(first: Progress | RefreshRun, rest: AsyncIterator[Progress | RefreshRun]) -> StreamingResponse:
@@ -52,7 +59,7 @@ def refresh_events(first: Progress | RefreshRun, rest: AsyncIterator[Progress | 
         except AssistantError as error:
             yield _error(error)
 
-    return StreamingResponse(stream(), media_type="text/event-stream", headers=HEADERS)
+    return StreamingResponse(stream(), media_type=EVENT_STREAM, headers=HEADERS)
 
 
 def render_answer_event(event: AnswerEvent, session_id: str) -> bytes:
@@ -101,7 +108,7 @@ async def _drawn(events: AsyncIterator[T]) -> AsyncGenerator[T]:
 def _refresh_event(event: Progress | RefreshRun) -> bytes:
     if isinstance(event, RefreshRun):
         return _event("finished", RefreshReply.of(event))
-    return _event("progress", {"stage": event.stage, "done": event.done, "total": event.total})
+    return _event("progress", {**vars(event), "rate": event.rate, "seconds_left": event.seconds_left})
 
 
 def _error(error: AssistantError) -> bytes:

@@ -5,17 +5,20 @@ be read keeps its pages and gets a sentence beside it. Called by the refresh.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Generator, Sequence
 from datetime import timedelta
 from itertools import islice
 
 from core.domain.knowledge import Look, PageNews, Progress, Source
-from core.errors import AssistantError
+from core.errors import AssistantError, StorageError
 from core.knowledge.gathering.gather import Gathered, Gatherer, Note
 from core.knowledge.index.worker import Tell
 from core.storage.library import Library
 from core.storage.sources import Sources
+
+_LOG = logging.getLogger(__name__)
 
 BATCH = 40
 """News written down together; each is followed by its progress."""
@@ -49,7 +52,11 @@ class Collector:
             async with gate:
                 return await self._look(source, board, afresh=afresh)
 
-        return sum(await asyncio.gather(*(look(source) for source in sources)))
+        outcomes = await asyncio.gather(*(look(source) for source in sources), return_exceptions=True)
+        for outcome in outcomes:  # after all have ended: none goes on writing below a refresh that has failed
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return sum(outcome for outcome in outcomes if isinstance(outcome, int))
 
     async def _look(self, source: Source, board: "_Board", *, afresh: bool) -> int:
         known = {page.location: page for page in await self._library.pages(source.name)}
@@ -64,8 +71,14 @@ class Collector:
                 if news and not await self._library.record(source.name, news, grace=self._grace):
                     return problems  # removed while it was looked at
                 await board.note(source.name, batch)
+        except StorageError:
+            raise
         except AssistantError as error:
             notes.append(error.said)
+            problems += 1
+        except Exception as error:  # the boundary of a source: a fault in one of many libraries ends no refresh
+            _LOG.exception("The source %s could not be read", source.name)
+            notes.append(f"It could not be read, by a fault of ours ({type(error).__name__}). Its pages were kept.")
             problems += 1
         await self._sources.looked_at(source.name, " ".join(notes))
         return problems

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core.domain.knowledge import Change, IndexVersion, RunStatus, Stage
-from core.errors import AssistantError, IndexCorrupt, RefreshFailed
+from core.errors import AssistantError, IndexCorrupt, InputError, RefreshFailed
 from core.knowledge.evaluation.evaluate import Evaluator
 from core.knowledge.index import chunk, lexical
 from core.knowledge.index.dense import IndexPlace
@@ -76,6 +76,11 @@ class Indexer:
         }
         self._fingerprint = hashlib.sha256(json.dumps(self._configuration, sort_keys=True).encode()).hexdigest()
 
+    @property
+    def configuration(self) -> str:
+        """The fingerprint of the model and the settings that this process builds with."""
+        return self._fingerprint
+
     async def bring_up_to_date(self, tell: Tell, *, rebuild: bool = False) -> Outcome:
         """Applies every difference between library and index. Raises RefreshFailed; readers notice nothing then."""
         held = await self._library.held()
@@ -84,7 +89,7 @@ class Indexer:
                 "There is no page to index: no source has given any. `mlops-assistant sources list` says why."
             )
         live = await self._versions.production()
-        if live is None or rebuild or live.configuration != self._fingerprint or not self._place.holds(live.id):
+        if live is None or rebuild or live.configuration != self._fingerprint or not await self._is_readable():
             return await self._build_beside(held, live, tell, asked=rebuild)
         indexed = await self._versions.held(live.id)
         changed = sorted(path for path in held.keys() | indexed.keys() if held.get(path) != indexed.get(path))
@@ -107,22 +112,23 @@ class Indexer:
         undoes: str | None = None,
     ) -> Outcome:
         """Changes pages of the live version in place. `held` is what the library says, by path."""
-        opened = await self._retriever.live()
         indexed = await self._versions.held(live.id)
-        present = [path for path in changed if path in held]
-        documents = self._library.read(present)
-        async with self._worker.run(documents, len(present), tell) as built:
-            passages, vectors = await asyncio.to_thread(read_change, built.folder)
-            new = [i for i, passage in enumerate(passages) if passage.id not in opened.contents.places]
-            await asyncio.to_thread(opened.add, [passages[i] for i in new], [vectors[i] for i in new])
-            pages = {page.path: page for page in built.pages if page.passages}
         sources = await self._library.sources_of(changed)
         record = [
             ChangedPage(path, sources.get(path, ""), indexed.get(path, ""), held.get(path, "")) for path in changed
         ]
-        version, change = await self._versions.apply(live, list(pages.values()), record, undoes=undoes)
-        shown = {path: pages[path].passages if path in pages else () for path in changed}
-        await asyncio.to_thread(opened.show, version, shown, self._place)
+        present = [path for path in changed if path in held]
+        documents = self._library.read(present)
+        async with (
+            self._worker.run(documents, len(present), tell) as built,
+            self._retriever.changing() as opened,
+        ):
+            passages, vectors = await asyncio.to_thread(read_change, built.folder)
+            new = [i for i, passage in enumerate(passages) if passage.id not in opened.contents.places]
+            await asyncio.to_thread(opened.add, [passages[i] for i in new], [vectors[i] for i in new])
+            version, change = await self._versions.apply(live, built.pages, record, undoes=undoes)
+            shown = dict.fromkeys(changed, ()) | {page.path: page.passages for page in built.pages}
+            await asyncio.to_thread(opened.show, version, shown, self._place)
         await self._retire()
         return Outcome(RunStatus.UPDATED, version, change)
 
@@ -136,9 +142,17 @@ class Indexer:
         changed = [ChangedPage(p, sources.get(p, ""), before.get(p, ""), after.get(p, "")) for p in paths]
         return await self._versions.promote(candidate.id, changed)
 
+    async def check(self, version: IndexVersion) -> None:
+        """Raises KnowledgeError unless a version that is not live can be opened."""
+        opened = await self._retriever.open(version)
+        opened.close()
+
     async def tidy(self) -> None:
         """Removes what a process that was killed in the middle of a change left behind. For the start."""
         await asyncio.to_thread(self._worker.tidy)
+        for version in await self._versions.all():
+            if version.stage is Stage.STAGING and not version.reason:  # built, and neither promoted nor kept back
+                await self._discard(version.id)
         known = {version.id for version in await self._versions.all()}
         for leftover in self._place.leftovers(known):
             await asyncio.to_thread(self._place.remove, leftover)
@@ -153,7 +167,12 @@ class Indexer:
         if waiting and not asked:
             return Outcome(RunStatus.STAGED, waiting, reason=waiting.reason)
         candidate = await self._build(held, tell)
-        reasons = await self._objections(candidate, live)
+        try:
+            reasons = await self._objections(candidate, live)
+        except BaseException:
+            with suppress(AssistantError):  # what is left behind is removed at the next start
+                await self._discard(candidate.id)
+            raise
         if reasons:
             said = f"It stays in Staging: {'; '.join(reasons)}. The live index was kept."
             await self._versions.set_stage(candidate.id, Stage.STAGING, said)
@@ -167,7 +186,8 @@ class Indexer:
         """A version in Staging that holds just this already: building it again would end the same way."""
         for version in await self._versions.all():
             staged = version.stage is Stage.STAGING and version.configuration == self._fingerprint
-            if staged and version.reason and await self._versions.held(version.id) == held:
+            whole = bool(version.reason) and self._place.holds(version.id)
+            if staged and whole and await self._versions.held(version.id) == held:
                 return version
         return None
 
@@ -196,18 +216,33 @@ class Indexer:
     async def _objections(self, candidate: IndexVersion, live: IndexVersion | None) -> list[str]:
         """Why a new version must not take the live one's place by itself."""
         if live is None:
-            await self._evaluator.evaluate(candidate)
+            with suppress(InputError):  # questions that cannot be read are no reason to have no index
+                await self._evaluator.evaluate(candidate)
             return []
         if live.configuration != candidate.configuration and await self._versions.is_rejected(candidate.configuration):
             return ["somebody rolled back from an index of this configuration, so it is promoted by hand only"]
-        return await self._evaluator.objections(candidate, live)
+        try:
+            return await self._evaluator.objections(candidate, live)
+        except InputError as error:
+            return [error.said.rstrip(".")]
+
+    async def _is_readable(self) -> bool:
+        """Whether the live version can be opened."""
+        try:
+            await self._retriever.check()
+        except IndexCorrupt:
+            return False
+        return True
+
+    async def _discard(self, version_id: str) -> None:
+        await asyncio.to_thread(self._place.remove, version_id)
+        await self._versions.forget(version_id)
 
     async def _retire(self) -> None:
         """Forgets the oldest versions and changes beyond those kept; the live version always stays."""
         versions = await self._versions.all()
         spare = [version for version in versions if version.stage is not Stage.PRODUCTION]
         for version in spare[KEPT_VERSIONS - 1 :]:
-            await asyncio.to_thread(self._place.remove, version.id)
-            await self._versions.forget(version.id)
+            await self._discard(version.id)
         await self._versions.forget_changes(KEPT_CHANGES)
         await self._library.sweep()

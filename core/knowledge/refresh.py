@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from core.domain.knowledge import IndexVersion, Progress, RefreshRun, RunStatus
-from core.errors import AssistantError, RefreshFailed
+from core.errors import AssistantError, RefreshFailed, RefreshUnderWay
 from core.knowledge.collect import Collector
 from core.knowledge.indexer import Indexer
 from core.knowledge.rollback import Switchboard
@@ -69,12 +69,12 @@ class Refresher:
     async def roll_back(self, version_id: str | None = None) -> IndexVersion:
         """Takes the latest change of the index back, or goes back to an archived version; gives what is live then.
 
-        Raises InputError when there is nothing to go back to, or a refresh is under way.
+        Raises InputError when there is nothing to go back to, RefreshUnderWay during a refresh.
         """
         return await self._by_hand(lambda: self._switchboard.roll_back(self._tell, version_id))
 
     async def promote(self, version_id: str) -> IndexVersion:
-        """Makes a version in Staging the live one. Raises UnknownVersion, or InputError during a refresh."""
+        """Makes a version in Staging the live one. Raises UnknownVersion, or RefreshUnderWay."""
         return await self._by_hand(lambda: self._switchboard.promote(version_id))
 
     async def stop(self) -> None:
@@ -89,6 +89,14 @@ class Refresher:
         await self._indexer.tidy()
 
     async def _run(self, trigger: str, *, rebuild: bool) -> RefreshRun:
+        try:
+            return await self._on_record(trigger, rebuild=rebuild)
+        except OSError as error:
+            raise RefreshFailed(_said(error), detail=repr(error)) from error
+        finally:
+            await self._tell(Progress("done"))
+
+    async def _on_record(self, trigger: str, *, rebuild: bool) -> RefreshRun:
         run = await self._runs.start(trigger)
         problems = 0
         try:
@@ -96,24 +104,20 @@ class Refresher:
                 problems = await self._collector.collect(self._tell, network=trigger != AT_START, afresh=rebuild)
                 outcome = await self._indexer.bring_up_to_date(self._tell, rebuild=rebuild)
         except BaseException as error:
-            said = error.said if isinstance(error, AssistantError) else f"It stopped: {error!r}"
-            await self._runs.finish(run, RunStatus.FAILED, reason=said, problems=problems)
+            await self._runs.finish(run, RunStatus.FAILED, reason=_said(error), problems=problems)
             raise
-        else:
-            return await self._runs.finish(
-                run,
-                outcome.status,
-                reason=outcome.reason,
-                problems=problems,
-                version=outcome.version,
-                change=outcome.change,
-            )
-        finally:
-            await self._tell(Progress("done"))
+        return await self._runs.finish(
+            run,
+            outcome.status,
+            reason=outcome.reason,
+            problems=problems,
+            version=outcome.version,
+            change=outcome.change,
+        )
 
     async def _by_hand(self, move: Callable[[], Any]) -> IndexVersion:
         if self._index.locked():
-            raise RefreshFailed("A refresh is under way. Wait until it has ended, then try again.")
+            raise RefreshUnderWay("A refresh is under way. Wait until it has ended, then try again.")
         async with self._index:
             return await move()
 
@@ -121,6 +125,17 @@ class Refresher:
         async with self._news:
             self._progress = progress
             self._news.notify_all()
+
+
+def _said(error: BaseException) -> str:
+    """Why a refresh ended early, for its record."""
+    if isinstance(error, AssistantError):
+        return error.said
+    if isinstance(error, asyncio.CancelledError):
+        return "The process was stopped before it ended. The live index was kept."
+    if isinstance(error, OSError):
+        return f"A file could not be written or read: {error.strerror or error}. The live index was kept."
+    return f"It stopped by a fault of ours: {error!r}. The live index was kept."
 
 
 def _observed(task: asyncio.Task[RefreshRun]) -> None:

@@ -5,7 +5,7 @@ back returns only when the page changes at its source. Called by the command, HT
 """
 
 from core.domain.knowledge import IndexVersion, Stage
-from core.errors import InputError, UnknownVersion
+from core.errors import IndexCorrupt, InputError, UnknownVersion
 from core.knowledge.index.dense import IndexPlace
 from core.knowledge.index.worker import Tell
 from core.knowledge.indexer import Indexer
@@ -33,7 +33,7 @@ class Switchboard:
                 f"Version {version.id[-8:]} is in {version.stage}; only one in Staging can be promoted. "
                 "`mlops-assistant rollback` goes back to an archived one."
             )
-        self._check_files(version)
+        await self._check(version)
         await self._indexer.promote(version)
         return await self._versions.get(version.id)
 
@@ -50,6 +50,11 @@ class Switchboard:
                 raise InputError("There is nothing to roll back: this is the first index that was built.")
             return await self._go_back(await self._versions.get(change.before_id))
         live = await self._versions.get(change.version_id)
+        if live.configuration != self._indexer.configuration:
+            raise InputError(
+                "The live index was built with another configuration than this process has. Refresh first; nothing "
+                "was changed."
+            )
         await self._library.put_back(
             {page.path: page.before_hash for page in pages}, {page.path: page.source for page in pages}
         )
@@ -61,7 +66,7 @@ class Switchboard:
     async def _go_back(self, version: IndexVersion) -> IndexVersion:
         if version.stage is not Stage.ARCHIVED:
             raise InputError(f"Version {version.id[-8:]} is in {version.stage}; one can go back to an archived one.")
-        self._check_files(version)
+        await self._check(version)
         live = await self._versions.production()
         now_held, then_held = await self._library.held(), await self._versions.held(version.id)
         changed = {path for path in now_held.keys() | then_held.keys() if now_held.get(path) != then_held.get(path)}
@@ -71,6 +76,11 @@ class Switchboard:
         await self._versions.go_back(version.id, reason)
         return await self._versions.get(version.id)
 
-    def _check_files(self, version: IndexVersion) -> None:
+    async def _check(self, version: IndexVersion) -> None:
         if not self._place.holds(version.id):
             raise UnknownVersion(f"The files of version {version.id[-8:]} are gone; nothing was changed.")
+        try:
+            await self._indexer.check(version)
+        except IndexCorrupt as error:
+            said = f"The files of version {version.id[-8:]} are damaged; nothing was changed."
+            raise UnknownVersion(said, detail=error.detail) from error

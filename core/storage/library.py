@@ -4,6 +4,7 @@ Comes in: `PageNews` from the refresh. Goes out: `Page`s for the next look, `Doc
 """
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -24,6 +25,10 @@ from core.storage.library_models import (
 
 BATCH = 200
 """Documents read or pages written at a time, so that memory stays flat however many there are."""
+
+
+NOBODY = "restored"
+"""The source of pages that a rollback brought back when their own is no longer on record."""
 
 
 class Library:
@@ -53,22 +58,8 @@ class Library:
             source_id = await db.scalar(select(SourceRow.id).where(SourceRow.name == source))
             if source_id is None:
                 return False
-            documents = [item.document for item in news if item.document]
-            await _store_contents(db, documents)
-            paths = [item.path for item in news]
-            rows = await db.scalars(select(DocumentRow).where(DocumentRow.path.in_(paths)))
-            known = {row.path: row for row in rows}
-            for item in news:
-                row = known.get(item.path)
-                if row is None:
-                    row = DocumentRow(id=new_id(), source_id=source_id, path=item.path, content_hash="")
-                    known[item.path] = row
-                    db.add(row)
-                elif row.source_id != source_id:
-                    continue  # the path belongs to another source, which keeps it
-                _note(row, item)
-                if row.gone_since and now() - row.gone_since >= grace:
-                    await db.delete(row)
+            for start in range(0, len(news), BATCH):
+                await _record(db, source_id, [_storable(item) for item in news[start : start + BATCH]], grace)
             return True
 
     async def held(self) -> dict[str, str]:
@@ -144,13 +135,8 @@ class Library:
                     row.content_hash = content_hash
                     row.updated_at = now()
                 elif content_hash:
-                    gone = {"status": PageStatus.GONE, "reason": "Brought back by a rollback.", "gone_since": now()}
-                    source_id = await _source_id(db, sources[path])
-                    db.add(
-                        DocumentRow(
-                            id=new_id(), source_id=source_id, path=path, location="", content_hash=content_hash, **gone
-                        )
-                    )
+                    source_id = await _source_id(db, sources.get(path) or NOBODY)
+                    db.add(_brought_back(source_id, path, content_hash))
                     await db.flush()
 
     async def sweep(self) -> None:
@@ -166,6 +152,35 @@ class Library:
         )
         async with self._database.begin() as db:
             await db.execute(delete(ContentRow).where(ContentRow.hash.not_in(select(used.c[0]))))
+
+
+def _storable(item: PageNews) -> PageNews:
+    """The news without characters that no database stores: Postgres no NUL, neither half of a pair of surrogates."""
+    document = item.document and replace(item.document, **_clean(item.document))
+    return replace(item, **_clean(item), document=document)
+
+
+def _clean(record: PageNews | Document) -> dict[str, Any]:
+    texts = {name: value for name, value in vars(record).items() if type(value) is str}
+    return {name: value.replace("\0", "").encode(errors="ignore").decode() for name, value in texts.items()}
+
+
+async def _record(db: AsyncSession, source_id: str, news: Sequence[PageNews], grace: timedelta) -> None:
+    await _store_contents(db, [item.document for item in news if item.document])
+    rows = await db.scalars(select(DocumentRow).where(DocumentRow.path.in_([item.path for item in news])))
+    known = {row.path: row for row in rows}
+    for item in news:
+        row = known.get(item.path)
+        if row is None:
+            row = DocumentRow(id=new_id(), source_id=source_id, path=item.path, content_hash="")
+            known[item.path] = row
+            db.add(row)
+        if row.source_id == source_id:  # else the path belongs to another source, which keeps it
+            _note(row, item)
+    await db.flush()
+    for row in known.values():
+        if row.status == PageStatus.GONE and row.gone_since and now() - row.gone_since >= grace:
+            await db.delete(row)
 
 
 async def _store_contents(db: AsyncSession, documents: Sequence[Document]) -> None:
@@ -184,7 +199,8 @@ async def _store_contents(db: AsyncSession, documents: Sequence[Document]) -> No
         for document in documents
     }
     dialect = postgresql if db.get_bind().dialect.name == "postgresql" else sqlite
-    await db.execute(dialect.insert(ContentRow).on_conflict_do_nothing(), list(values.values()))
+    rows = [values[name] for name in sorted(values)]  # in one order, so that two writers never wait for each other
+    await db.execute(dialect.insert(ContentRow).on_conflict_do_nothing(), rows)
 
 
 async def _source_id(db: AsyncSession, name: str) -> str:
@@ -194,6 +210,19 @@ async def _source_id(db: AsyncSession, name: str) -> str:
         db.add(SourceRow(id=source_id, name=name, kind=SourceKind.UPLOAD, location=""))
         await db.flush()
     return source_id
+
+
+def _brought_back(source_id: str, path: str, content_hash: str) -> DocumentRow:
+    return DocumentRow(
+        id=new_id(),
+        source_id=source_id,
+        path=path,
+        location=path,
+        content_hash=content_hash,
+        status=PageStatus.GONE,
+        reason="Brought back by a rollback.",
+        gone_since=now(),
+    )
 
 
 def _note(row: DocumentRow, news: PageNews) -> None:

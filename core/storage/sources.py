@@ -4,13 +4,14 @@ Comes in: `Source`s from the defaults, the command, HTTP and the console. Goes o
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.domain.knowledge import Source, SourceKind
-from core.errors import InputError, UnknownSource
+from core.errors import NameTaken, UnknownSource
 from core.storage.engine import Database
 from core.storage.ids import new_id, now
 from core.storage.library_models import DocumentRow, SeededRow, SourceRow
@@ -47,24 +48,21 @@ class Sources:
             return dict((await db.execute(query)).tuples().all())
 
     async def add(self, source: Source) -> None:
-        """Stores a new source. Raises InputError when its name is taken."""
+        """Stores a new source. Raises NameTaken."""
         try:
             async with self._database.begin() as db:
                 db.add(SourceRow(id=new_id(), name=source.name, **_values(source)))
         except IntegrityError as error:
-            raise InputError(f"There is a source {source.name!r} already. Choose another name.") from error
+            raise NameTaken(f"There is a source {source.name!r} already. Choose another name.") from error
 
     async def begin_with(self, defaults: Sequence[Source]) -> None:
-        """Stores the sources to begin with, once each: what the owner changed or removed stays so.
+        """Stores the sources to begin with, once each: what the owner changed, removed or named alike stays so.
 
         The first of them is the folder that ships; it follows its setting.
         """
+        with suppress(IntegrityError):  # another process that starts as well has just stored them
+            await self._seed(defaults)
         async with self._database.begin() as db:
-            known = set(await db.scalars(select(SeededRow.name)))
-            for source in defaults:
-                if source.name not in known:
-                    db.add(SeededRow(name=source.name))
-                    db.add(SourceRow(id=new_id(), name=source.name, **_values(source)))
             shipped = update(SourceRow).where(SourceRow.name == defaults[0].name)
             await db.execute(shipped.values(location=defaults[0].location))
 
@@ -85,6 +83,18 @@ class Sources:
         await self.get(name)
         async with self._database.begin() as db:
             await db.execute(delete(SourceRow).where(SourceRow.name == name))
+
+    async def _seed(self, defaults: Sequence[Source]) -> None:
+        async with self._database.begin() as db:
+            known = set(await db.scalars(select(SeededRow.name)))
+            taken = set(await db.scalars(select(SourceRow.name)))
+            new = [source for source in defaults if source.name not in known]
+            db.add_all(SeededRow(name=source.name) for source in new)
+            db.add_all(
+                SourceRow(id=new_id(), name=source.name, **_values(source))
+                for source in new
+                if source.name not in taken
+            )
 
 
 def source_of(row: SourceRow) -> Source:

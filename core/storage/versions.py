@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from core.domain.knowledge import Change, IndexVersion, Stage
 from core.errors import InputError, UnknownVersion
@@ -120,13 +121,17 @@ class Versions:
             return await self.promote(version_id, changed)
 
     async def go_back(self, version_id: str, reason: str) -> None:
-        """Makes an earlier version the live one; the one it replaces is Archived as rejected, with the reason."""
+        """Makes an earlier version the live one; the one it replaces is Archived as rejected, with the reason.
+
+        What made that version live counts again, even if it was undone; changes since count as undone.
+        """
         async with self._database.begin() as db:
             await _archive(db, version_id, reason, rejected=True)
             await _make_live(db, version_id)
-            later = ChangeRow.id > await _birth(db, version_id)
-            undone = update(ChangeRow).where(ChangeRow.undone_at.is_(None), ChangeRow.version_id != version_id, later)
-            await db.execute(undone.values(undone_at=now()))
+            birth = await _birth(db, version_id)
+            await db.execute(update(ChangeRow).where(ChangeRow.id == birth).values(undone_at=None))
+            later = (ChangeRow.undone_at.is_(None), ChangeRow.version_id != version_id, ChangeRow.id > birth)
+            await db.execute(update(ChangeRow).where(*later).values(undone_at=now()))
 
     async def set_stage(self, version_id: str, stage: Stage, reason: str) -> None:
         """Moves a version that is not live to another stage than Production."""
@@ -149,13 +154,7 @@ class Versions:
         no more.
         """
         async with self._database.begin() as db:
-            row = await db.scalar(
-                select(IndexVersionRow).where(
-                    IndexVersionRow.id == version.id,
-                    IndexVersionRow.stage == Stage.PRODUCTION,
-                    IndexVersionRow.revision == version.revision,
-                )
-            )
+            row = await db.scalar(_next_revision(version))
             if row is None:
                 raise UnknownVersion("The live index changed meanwhile; nothing was applied. Refresh again.")
             paths = [page.path for page in changed]
@@ -164,7 +163,6 @@ class Versions:
             db.add_all(_content_rows(version.id, pages))
             await db.flush()
             held = (await db.scalars(select(IndexContentRow.passages).where(here))).all()
-            row.revision += 1
             row.documents, row.passages = len(held), len({passage for ids in held for passage in ids})
             change = await _record(db, version.id, version.id, changed, undone=undoes is not None)
             if undoes:
@@ -203,10 +201,10 @@ class Versions:
             return await db.scalar(query.limit(1)) is not None
 
     async def last_change(self) -> tuple[Change, list[ChangedPage]]:
-        """The latest change that was not undone, with its pages. Raises InputError when there is none."""
+        """The latest change of the live version that was not undone. Raises InputError when there is none."""
         async with self._database.begin() as db:
-            query = select(ChangeRow).where(ChangeRow.undone_at.is_(None)).order_by(ChangeRow.id.desc())
-            row = await db.scalar(query.limit(1))
+            counts = (ChangeRow.undone_at.is_(None), ChangeRow.version_id == await _live_id(db))
+            row = await db.scalar(select(ChangeRow).where(*counts).order_by(ChangeRow.id.desc()).limit(1))
             if row is None:
                 raise InputError("There is nothing to roll back: no change of the index is on record.")
             pages = await db.scalars(select(ChangedPageRow).where(ChangedPageRow.change_id == row.id))
@@ -275,6 +273,16 @@ async def _archive(db: AsyncSession, but: str, reason: str, *, rejected: bool = 
 async def _make_live(db: AsyncSession, version_id: str) -> None:
     row = update(IndexVersionRow).where(IndexVersionRow.id == version_id)
     await db.execute(row.values(stage=Stage.PRODUCTION, reason="", rejected=False))
+
+
+def _next_revision(version: IndexVersion) -> ReturningUpdate[IndexVersionRow]:
+    """Counts a version's revision up, unless it is live no more or somebody else has done so."""
+    as_read = (
+        IndexVersionRow.id == version.id,
+        IndexVersionRow.stage == Stage.PRODUCTION,
+        IndexVersionRow.revision == version.revision,
+    )
+    return update(IndexVersionRow).where(*as_read).values(revision=version.revision + 1).returning(IndexVersionRow)
 
 
 async def _birth(db: AsyncSession, version_id: str) -> str:

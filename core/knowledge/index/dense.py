@@ -150,6 +150,14 @@ class PassageIndex:
             ranked.setdefault(row.partition(WINDOW)[0], round(1 - distance, 4))
         return ranked
 
+    def similarities(self, vector: Vectors, ids: Sequence[str]) -> list[float]:
+        """The cosine of each passage's first vector with another one, which must have length 1."""
+        with _searching():
+            found = self._collection.get(ids=list(ids), include=["embeddings"])
+        rows = np.asarray(found["embeddings"], dtype=np.float32).reshape(-1, vector.size)
+        known: dict[str, float] = dict(zip(found["ids"], (rows @ vector).tolist(), strict=True))
+        return [known[row] for row in ids]
+
     def get(self, ids: Sequence[str]) -> dict[str, Passage]:
         """Passages by their ids; those that are not there are left out."""
         with _searching():

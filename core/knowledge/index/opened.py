@@ -71,6 +71,7 @@ class OpenVersion:
     def add(self, passages: Sequence[Passage], vectors: Sequence[Vectors]) -> None:
         """Writes passages that become visible with `show`."""
         self.dense.add(passages, vectors)
+        self.passages.remove(passage.id for passage in passages)  # of an attempt that failed half-way
         self.passages.add(passages)
         self.passages.commit()
 
@@ -108,8 +109,8 @@ def page_entry(passages: Sequence[Passage]) -> Passage:
     """A whole page as one entry of the lexical index, named by its path."""
     first = passages[0]
     headings = dict.fromkeys(heading for passage in passages for heading in passage.heading_path)
-    text = "\n\n".join(passage.text for passage in passages)
-    return Passage(first.document, first.document, first.title, tuple(headings), "", text, first.product, first.source)
+    text = "\n\n".join([*headings, *(passage.text for passage in passages)])
+    return Passage(first.document, first.document, first.title, (), "", text, first.product, first.source)
 
 
 def lexical_sides(folder: Path | None) -> tuple[LexicalIndex, LexicalIndex]:
@@ -137,7 +138,7 @@ def open_lexical(folder: Path, revision: int) -> tuple[LexicalIndex, LexicalInde
 def _rebuilt(dense: PassageIndex, contents: Contents, folder: Path | None) -> tuple[LexicalIndex, LexicalIndex]:
     passages, pages = lexical_sides(folder)
     for path in contents.pages:
-        found = dense.get(contents.pages[path])
+        found = dense.get(contents.pages[path]) if contents.pages[path] else {}
         held = [found[passage] for passage in contents.pages[path] if passage in found]
         if held:
             passages.add(held)

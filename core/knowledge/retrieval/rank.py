@@ -7,12 +7,20 @@ scores. Pure. Called by the retriever.
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
 
-K = 10
-"""Of reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009), which gives 1 / (K + rank) for each list."""
+K = 5
+"""Of reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009), which gives 1 / (K + rank) for each list.
+
+The authors take 60 for long lists of documents; among pages, of which three to five are shown, the first ranks matter
+more (docs/performance.md compares values)."""
 
 WITHIN_PAGE = 1e-3
 """Weight of a passage's own rank beside its page's: it orders the passages of one page."""
+
+TYPO_LENGTH, TYPO_DIFFERENCE, TYPO_RATIO = 5, 2, 0.8
+"""Words of this length or more that differ this little in length and this much in letters are the same, mistyped."""
 
 Place = tuple[str, int]
 
@@ -41,11 +49,31 @@ def pages_of(passages: Sequence[str], places: Mapping[str, Place]) -> list[str]:
     return list(dict.fromkeys(places[passage][0] for passage in passages))
 
 
-def coverage(question: Mapping[str, float], text: Iterable[str]) -> float:
-    """The share, 0..1, of a question's weight that a text speaks of; weights are those of its terms, see `weight`."""
-    said = set(text)
-    total = sum(question.values())
-    return sum(weight for term, weight in question.items() if term in said) / total if total else 0.0
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for a passage being about a question.
+
+    `similarity` is the cosine of both, `covered` the share of the question's weight that the passage speaks of (see
+    `coverage`), `words` the number of distinct terms of the question.
+    """
+
+    similarity: float
+    covered: float
+    words: int
+
+    @property
+    def probability(self) -> float:
+        """How likely it is, 0..1, that the passage is about the question.
+
+        A logistic regression over golden questions, which `bench/calibration.py` fits. The longer a question is told,
+        the less of it any passage repeats: beyond `FEW_WORDS` the number of its words makes up for that.
+        """
+        told = math.log(max(self.words, FEW_WORDS) / FEW_WORDS)
+        return 1 / (1 + math.exp(-(BIAS + SIMILARITY * self.similarity + COVERED * self.covered + TOLD * told)))
+
+
+FEW_WORDS = 4
+BIAS, SIMILARITY, COVERED, TOLD = -6.1, 0.7, 9.0, 3.26
 
 
 def weight(frequency: int, passages: int) -> float:
@@ -53,10 +81,23 @@ def weight(frequency: int, passages: int) -> float:
     return math.log(1 + (passages - frequency + 0.5) / (frequency + 0.5))
 
 
-def probability(similarity: float, covered: float) -> float:
-    """How likely it is, 0..1, that a passage is about a question, from its cosine and its coverage."""
-    return 1 / (1 + math.exp(-(BIAS + SIMILARITY * similarity + COVERED * covered)))
+def coverage(question: Mapping[str, float], text: Iterable[str]) -> float:
+    """The share, 0..1, of a question's weight that a text speaks of; weights are those of its terms, see `weight`.
+
+    A word that is nearly like one of the text counts too, so that a typing error costs nothing.
+    """
+    said = set(text)
+    total = sum(question.values())
+    initials: dict[str, list[str]] = defaultdict(list)
+    for word in said:
+        initials[word[:1]].append(word)
+    found = sum(w for term, w in question.items() if term in said or _nearly(term, initials[term[:1]]))
+    return found / total if total else 0.0
 
 
-BIAS, SIMILARITY, COVERED = -6.0, 8.0, 4.0
-"""Logistic regression over golden questions; `bench/calibration.py` fits it and says how well it tells them apart."""
+def _nearly(term: str, words: Sequence[str]) -> bool:
+    """Whether one of the words is the term but for a typing error."""
+    if len(term) < TYPO_LENGTH or not term.isalpha():
+        return False
+    close = (word for word in words if abs(len(word) - len(term)) <= TYPO_DIFFERENCE)
+    return any(SequenceMatcher(None, term, word).ratio() >= TYPO_RATIO for word in close)

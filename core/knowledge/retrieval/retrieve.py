@@ -5,17 +5,18 @@ Production row in the database, so a promotion or a change elsewhere is seen by 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from core.domain.knowledge import IndexVersion, Passage
 from core.errors import IndexCorrupt, IndexMissing
 from core.knowledge.index.dense import CORRUPT, IndexPlace
-from core.knowledge.index.embed import Embedder
+from core.knowledge.index.embed import Embedder, Vectors
 from core.knowledge.index.lexical import subject, terms
 from core.knowledge.index.opened import Contents, OpenVersion
 from core.knowledge.retrieval.assemble import LOOKED_AT, assemble
-from core.knowledge.retrieval.rank import coverage, fuse, pages_of, probability, weight
+from core.knowledge.retrieval.rank import Evidence, coverage, fuse, pages_of, weight
 from core.knowledge.retrieval.rerank import Reranker
 from core.storage.versions import Versions
 
@@ -67,7 +68,9 @@ class Retriever:
         self._public_url = public_url
         self._reranker = reranker
         self._open: OpenVersion | None = None
+        self._before: OpenVersion | None = None
         self._opening = asyncio.Lock()
+        self._changing = False
 
     async def search(self, query: str, count: int = 5, scope: Scope = EVERYTHING) -> list[Passage]:
         """The `count` passages that fit `query` best, best first.
@@ -81,7 +84,14 @@ class Retriever:
     ) -> Found:
         """As `search`, with the ranked pages; in the live version unless another open one is given."""
         opened = version or await self.live()
-        found = await asyncio.to_thread(self._find, opened, query, count, scope)
+        contents = opened.contents
+        try:
+            found = await asyncio.to_thread(self._find, opened, query, count, scope)
+        except IndexCorrupt:
+            if opened.contents is contents:
+                raise
+            # a change in place took passages away between finding and reading them
+            found = await asyncio.to_thread(self._find, opened, query, count, scope)
         passages = [replace(passage, address=self._absolute(passage.address)) for passage in found.passages]
         return replace(found, passages=passages)
 
@@ -94,15 +104,28 @@ class Retriever:
 
     async def live(self, version: IndexVersion | None = None) -> OpenVersion:
         """The live version, opened at its latest revision."""
+        if self._changing and self._open:  # it shows the change by itself; opened again, it would meet half of it
+            return self._open
         version = version or await self._production()
         async with self._opening:
             held = self._open
             if held is None or (held.version.id, held.version.revision) != (version.id, version.revision):
                 self._open = await self.open(version)
-                if held:
-                    held.close()
+                if self._before:
+                    self._before.close()
+                self._before = held
             assert self._open is not None  # noqa: S101 - set above
             return self._open
+
+    @asynccontextmanager
+    async def changing(self) -> AsyncGenerator[OpenVersion]:
+        """The live version, for a change in place: readers keep it as it is open, until the block has ended."""
+        opened = await self.live()
+        self._changing = True
+        try:
+            yield opened
+        finally:
+            self._changing = False
 
     async def open(self, version: IndexVersion) -> OpenVersion:
         """Opens any version, beside the live one. The caller closes it."""
@@ -110,10 +133,11 @@ class Retriever:
         return await asyncio.to_thread(OpenVersion.open, self._place, version, Contents.of(pages))
 
     def close(self) -> None:
-        """Closes the open version."""
-        if self._open:
-            self._open.close()
-            self._open = None
+        """Closes the open version, and the one before it, which searches may still have been using."""
+        for opened in (self._open, self._before):
+            if opened:
+                opened.close()
+        self._open = self._before = None
 
     def _absolute(self, address: str) -> str:
         """A web address as it is; a path on our console behind the address under which people reach us."""
@@ -130,25 +154,29 @@ class Retriever:
         if self._reranker:
             ranked = self._reranker.order(query, opened.get(ranked[:LOOKED_AT])) + ranked[LOOKED_AT:]
         passages = assemble(ranked, count, contents.pages, contents.places, opened.get)
-        similar = {passage.id: dense.get(passage.id, 0.0) for passage in passages}
-        return Found(self._scored(opened, query, passages, similar), pages_of(ranked, contents.places))
-
-    def _scored(
-        self, opened: OpenVersion, query: str, passages: Sequence[Passage], similar: dict[str, float]
-    ) -> list[Passage]:
-        held = max(len(opened.contents.places), 1)
-        weights = {stem: weight(frequency, held) for stem, frequency in opened.passages.frequencies(subject(query))}
-        scored: list[Passage] = []
-        for passage in passages:
-            stems = opened.passages.stems(terms("\n".join((passage.title, *passage.heading_path, passage.text))))
-            cosine = similar[passage.id]
-            scored.append(
-                replace(passage, similarity=cosine, score=round(probability(cosine, coverage(weights, stems)), 4))
-            )
-        return scored
+        return Found(_scored(opened, query, vector, passages), pages_of(ranked, contents.places))
 
     async def _production(self) -> IndexVersion:
         version = await self._versions.production()
         if version is None:
             raise IndexMissing("There is no index yet. Run `mlops-assistant refresh` to build it.")
         return version
+
+
+def evidence(
+    opened: OpenVersion, query: str, similarities: Sequence[float], passages: Sequence[Passage]
+) -> list[Evidence]:
+    """What speaks for each passage being about the question."""
+    held = max(len(opened.contents.places), 1)
+    weights = {stem: weight(frequency, held) for stem, frequency in opened.passages.frequencies(subject(query))}
+    texts = ("\n".join((passage.title, *passage.heading_path, passage.text)) for passage in passages)
+    covered = (coverage(weights, opened.passages.stems(terms(text))) for text in texts)
+    return [Evidence(cosine, share, len(weights)) for cosine, share in zip(similarities, covered, strict=True)]
+
+
+def _scored(opened: OpenVersion, query: str, vector: Vectors, passages: Sequence[Passage]) -> list[Passage]:
+    similarities = opened.dense.similarities(vector, [passage.id for passage in passages])
+    return [
+        replace(passage, similarity=round(known.similarity, 4), score=round(known.probability, 4))
+        for passage, known in zip(passages, evidence(opened, query, similarities, passages), strict=True)
+    ]

@@ -10,7 +10,10 @@ from core.settings import load_settings
 from core.storage.engine import Database
 from core.storage.library import Library
 from core.storage.migrate import migrate
+from core.storage.runs import Runs
 from core.storage.sessions import Sessions
+from core.storage.sources import Sources
+from core.storage.versions import Versions
 
 
 @pytest.fixture
@@ -21,6 +24,21 @@ def sessions(database: Database) -> Sessions:
 @pytest.fixture
 def library(database: Database) -> Library:
     return Library(database)
+
+
+@pytest.fixture
+def sources(database: Database) -> Sources:
+    return Sources(database)
+
+
+@pytest.fixture
+def versions(database: Database) -> Versions:
+    return Versions(database)
+
+
+@pytest.fixture
+def runs(database: Database) -> Runs:
+    return Runs(database)
 
 
 @pytest.fixture

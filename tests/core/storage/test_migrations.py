@@ -57,10 +57,10 @@ def test_migrations_go_down_to_nothing_and_up_again(url: str, engine: Engine) ->
 def test_migrating_twice_keeps_what_is_stored(url: str, engine: Engine) -> None:
     migrate(url)
     with engine.begin() as connection:
-        connection.execute(text("INSERT INTO sources VALUES ('1', 'folder', '/pages', '2026-01-01', NULL)"))
+        connection.execute(text("INSERT INTO seeded_sources VALUES ('docs')"))
     migrate(url)
     with engine.connect() as connection:
-        assert connection.execute(text("SELECT location FROM sources")).scalar_one() == "/pages"
+        assert connection.execute(text("SELECT name FROM seeded_sources")).scalar_one() == "docs"
     engine.dispose()
 
 

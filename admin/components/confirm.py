@@ -1,0 +1,24 @@
+"""Asks before something is done that others will notice.
+
+Comes in: what will happen, in sentences, and the word for doing it. Goes out: whether to do it.
+"""
+
+from collections.abc import Sequence
+
+from nicegui import ui
+
+
+async def confirm(title: str, sentences: Sequence[str], action: str) -> bool:
+    """Opens a dialog and waits for the answer; closing it in any other way is a no."""
+    with ui.dialog() as dialog, ui.element("div").classes("dialog"):
+        ui.label(title).classes("section-title").props("role=heading aria-level=2")
+        for sentence in sentences:
+            ui.label(sentence)
+        with ui.element("div").classes("dialog-foot"):
+            ui.button("Cancel", on_click=lambda: dialog.submit(result=False)).props("flat no-caps")
+            agree = ui.button(action, on_click=lambda: dialog.submit(result=True))
+            agree.props("unelevated no-caps autofocus")
+    agreed = await dialog
+    if not dialog.is_deleted:
+        dialog.delete()
+    return bool(agreed)

@@ -1,0 +1,63 @@
+"""Takes files into a source of uploads, and tells of each whether it could be read.
+
+Comes in: files from the browser. Goes out: pages in the library; they are indexed by the next refresh.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from nicegui import events, ui
+
+from core.bootstrap import Services
+from core.domain.knowledge import PageNews, Source
+from core.errors import AssistantError, UnknownSource
+
+LARGEST = 50 * 2**20
+"""Bytes of a file, as for files of a folder."""
+
+
+class Uploads:
+    """The field for files, and what became of each."""
+
+    def __init__(self, services: Services, source: Source, stored: Callable[[], Awaitable[None]]) -> None:
+        self._services = services
+        self._source = source
+        self._stored = stored
+        field = ui.upload(
+            label="Drop files here, or press + to choose them",
+            multiple=True,
+            auto_upload=True,
+            max_file_size=LARGEST,
+            on_upload=self._take,
+            on_rejected=lambda: self._result("A file", f"It is larger than {LARGEST // 2**20} MB.", well=False),
+        )
+        field.classes("upload").props("flat bordered")
+        ui.label("Markdown, text, HTML, reST, PDF and notebooks. A file of the same name takes the place of the old.")
+        self._results = ui.element("div").classes("results").props("aria-live=polite")
+
+    async def _take(self, event: events.UploadEventArguments) -> None:
+        name = event.file.name
+        raw = await event.file.read()
+        try:
+            news = await asyncio.to_thread(self._services.gatherer.read_upload, self._source, name, raw)
+            await self._record(news)
+        except AssistantError as error:
+            self._result(name, error.said, well=False)
+            return
+        title = news.document.title if news.document else news.path
+        self._result(name, f"Read as “{title}”.", well=True)
+        await self._stored()
+
+    async def _record(self, news: PageNews) -> None:
+        grace = timedelta(days=self._services.settings.gone_days)
+        if not await self._services.library.record(self._source.name, [news], grace=grace):
+            raise UnknownSource("The source was removed meanwhile; the file was not kept.")
+
+    def _result(self, name: str, said: str, *, well: bool) -> None:
+        if self._results.is_deleted:
+            return
+        with self._results, ui.element("div").classes("result"):
+            ui.icon("check_circle" if well else "error").classes("well" if well else "problem")
+            ui.label(name).classes("row-title")
+            ui.label(said).classes("muted" if well else "problem")

@@ -1,0 +1,105 @@
+"""Two index versions side by side: what each metric gained, and the questions that fare differently."""
+
+from typing import get_args
+
+from nicegui import ui
+
+from admin.components.moments import count, moment
+from admin.components.scores import interval, outcomes_of
+from admin.components.versions import name_of
+from admin.theme import empty, frame, heading, section
+from core.bootstrap import Services
+from core.domain.knowledge import IndexVersion
+from core.errors import UnknownVersion
+from core.knowledge.evaluation.scoring import Difference, Measure, Outcome, compare, paired_difference
+from core.storage.versions import Evaluation
+
+MEASURES = {
+    "recall_at_1": "recall@1",
+    "recall_at_3": "recall@3",
+    "recall_at_5": "recall@5",
+    "reciprocal_rank": "MRR",
+    "ndcg": "nDCG@10",
+    "right": "answered or refused rightly",
+}
+
+Pair = tuple[IndexVersion, Evaluation]
+
+
+def add_pages(services: Services) -> None:
+    """Adds `/versions/{before}/{after}`."""
+
+    async def measured(version_id: str) -> Pair | None:
+        try:
+            version = await services.versions.get(version_id)
+        except UnknownVersion:
+            return None
+        evaluation = await services.versions.evaluation(version.id)
+        return (version, evaluation) if evaluation else None
+
+    @ui.page("/versions/{before}/{after}")
+    async def compare_page(before: str, after: str) -> None:
+        first, second = await measured(before), await measured(after)
+        with frame("Compare versions", "Knowledge"):
+            ui.link("← Knowledge", "/knowledge").classes("back")
+            if first is None or second is None:
+                ui.context.client.status_code = 404
+                empty("Nothing to compare", "A version is gone, or not evaluated yet. Evaluate both, then compare.")
+            elif first[1].questions != second[1].questions:
+                empty("Nothing to compare", "They were asked different questions. Evaluate both again.")
+            else:
+                _show(first, second)
+
+
+def _show(before: Pair, after: Pair) -> None:
+    heading(
+        f"{name_of(after[0])} against {before[0].id[-8:]}",
+        f"{name_of(before[0])} is {before[0].stage.value}, measured {moment(before[1].created_at)}; "
+        f"{name_of(after[0])} is {after[0].stage.value}, measured {moment(after[1].created_at)}.",
+    )
+    old, new = outcomes_of(before[1]), outcomes_of(after[1])
+    with section("Gain, question by question"):
+        _gains(old, new)
+    differences = compare(old, new)
+    with section("Questions that fare differently"):
+        if not differences:
+            ui.label(f"None of {count(len(new), 'question')}: both find and refuse alike.").classes("muted")
+            return
+        ui.label(f"{len(differences)} of {count(len(new), 'question')}, the worst losses first.").classes("muted")
+        with ui.element("div").classes("rows"):
+            for difference in differences:
+                _difference(difference)
+
+
+def _gains(old: list[Outcome], new: list[Outcome]) -> None:
+    with ui.element("div").classes("metrics wide-metrics"):
+        for measure in get_args(Measure):
+            gain = paired_difference(old, new, measure)
+            if gain is None:
+                continue
+            sure = "" if gain.low <= 0 <= gain.high else ("good" if gain.value > 0 else "bad")
+            with ui.element("div").classes("metric"):
+                ui.label(MEASURES[measure]).classes("muted small")
+                ui.label(f"{gain.value:+.3f}").classes(f"metric-value {sure}")
+                ui.label(interval(gain)).classes("muted small")
+    ui.label("With 95% intervals; coloured where it is more than chance.").classes("muted small")
+
+
+def _difference(difference: Difference) -> None:
+    change = difference.change
+    word, badge = ("Better", "good") if change > 0 else ("Worse", "bad") if change < 0 else ("Other", "")
+    with ui.element("div").classes("entry"):
+        with ui.element("div").classes("row-head"):
+            ui.label(difference.after.question).classes("row-title")
+            ui.label(word).classes(f"badge {badge}")
+        with ui.element("div").classes("facts"):
+            ui.label(f"before: {_fate(difference.before)}")
+            ui.label(f"after: {_fate(difference.after)}")
+
+
+def _fate(outcome: Outcome) -> str:
+    done = "answered" if outcome.covered else "refused"
+    if not outcome.answerable:
+        return done
+    rank = f"right page at {round(1 / outcome.reciprocal_rank)}" if outcome.reciprocal_rank else "right page not found"
+    return f"{done}, {rank}"
