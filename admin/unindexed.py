@@ -8,7 +8,7 @@ from datetime import datetime
 
 from admin.components.moments import count
 from core.bootstrap import Services
-from core.domain.knowledge import Source, Stage
+from core.domain.knowledge import Source, SourceKind, Stage
 from core.storage.ids import now
 
 
@@ -40,6 +40,8 @@ class Unindexed:
         return [f"{shown} {'has' if len(names) == 1 else 'have'} not been read since added or changed"]
 
     def _is_unread(self, source: Source) -> bool:
+        if source.kind is SourceKind.UPLOAD:
+            return False
         touched = self._touched.get(source.name)
         return source.refreshed_at is None or (touched is not None and touched > source.refreshed_at)
 

@@ -18,6 +18,7 @@ from core.operations.endpoint import reach_model
 from core.operations.ownership import owner_address
 from core.settings import Settings
 from core.storage.engine import Database
+from core.storage.sources import Sources
 from core.storage.versions import Versions
 
 MESSAGE_CONTENT = (1 << 18) | (1 << 19)
@@ -41,6 +42,7 @@ async def examine(settings: Settings) -> list[Finding]:
     checks: list[tuple[str, Callable[[Settings], Awaitable[str | None]]]] = [
         ("database", _database),
         ("embedding model", _embedding_model),
+        ("sources", _sources),
         ("index", _index),
         ("language model", _language_model),
         ("slack", _slack),
@@ -76,10 +78,22 @@ async def _opened(settings: Settings) -> AsyncGenerator[Database]:
 
 
 async def _embedding_model(settings: Settings) -> str:
-    if not is_packaged(settings.model_dir):
+    if not is_packaged(settings.model_dir, settings.embedding_model):
         raise KnowledgeError("The embedding model is not packaged yet. `mlops-assistant refresh` does it.")
     await asyncio.to_thread(Embedder, settings.model_dir)
-    return f"all-MiniLM-L6-v2 in {settings.model_dir}"
+    return f"{settings.embedding_model} in {settings.model_dir}"
+
+
+async def _sources(settings: Settings) -> str:
+    """A source that cannot be read is told and no fault of ours: what was known of it still answers."""
+    async with _opened(settings) as database:
+        enabled = [source for source in await Sources(database).all() if source.enabled]
+    if not enabled:
+        raise KnowledgeError("No source is switched on. `mlops-assistant sources add` adds one.")
+    ailing = [source.name for source in enabled if source.problem]
+    if not ailing:
+        return f"{len(enabled)} switched on"
+    return f"{len(enabled)} switched on; `mlops-assistant sources list` tells the problem of {', '.join(ailing)}"
 
 
 async def _index(settings: Settings) -> str:

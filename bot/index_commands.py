@@ -107,8 +107,8 @@ async def _try_folders(settings: Settings, questions: Path, folders: list[Path])
     good(
         f"{len(tried.outcomes)} questions over {version.documents:,} pages ({version.passages:,} passages, built in "
         f"{version.seconds:.0f} s)."
-        + (f" {left_out} were left out: no page that answers them is there." if left_out else "")
-        + (f" {tried.problems} pages could not be read." if tried.problems else ""),
+        + (f" Left out, since no page that answers them is there: {left_out}." if left_out else "")
+        + (f" Pages that could not be read: {tried.problems}." if tried.problems else ""),
         console,
     )
     return EvaluationReply.of(version, tried.outcomes).model_dump(mode="json")

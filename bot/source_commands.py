@@ -120,7 +120,7 @@ def change(
 def remove(name: Name) -> None:
     """Remove a source. Its pages leave the index at the next refresh."""
     removed = _call("DELETE", f"/sources/{name}")
-    good(f"Source {name} was removed; its {removed['pages']} pages leave the index at the next refresh.", console)
+    good(f"Source {name} was removed. Its pages ({removed['pages']:,}) leave the index at the next refresh.", console)
 
 
 @app.command()

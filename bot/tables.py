@@ -64,24 +64,15 @@ def show_versions(versions: Sequence[Reply], console: Console) -> None:
     if not versions:
         console.print("There is no index yet. `mlops-assistant refresh` builds it.")
         return
-    numbers = {"pages", "passages", "revision", "took", *MAIN}
-    table = _table("version", "stage", "built (UTC)", "pages", "passages", "revision", "took", *MAIN, numbers=numbers)
     for version in versions:
-        _row(
-            table,
-            version["id"][-8:],
-            version["stage"],
-            _moment(version["created_at"]),
-            f"{version['documents']:,}",
-            f"{version['passages']:,}",
-            str(version["revision"]),
-            f"{version['seconds']:.0f} s",
-            *(_value(version["metrics"].get(name)) for name in MAIN),
-        )
-    console.print(table)
-    for version in versions:
+        style = "green" if version["stage"] == "Production" else "dim"
+        size = f"{version['passages']:,} passages of {version['documents']:,} pages, revision {version['revision']}"
+        console.print(Text.assemble(version["id"][-8:], "  ", (f"{version['stage']:<11}", style), size), soft_wrap=True)
+        measured = [f"{name} {_value(version['metrics'][name])}" for name in MAIN if version["metrics"].get(name)]
+        built = f"built {_moment(version['created_at'])} UTC in {version['seconds']:.0f} s"
+        console.print(f"          {' · '.join([built, *measured])}", style="dim", highlight=False, soft_wrap=True)
         if version["reason"]:
-            warn(f"{version['id'][-8:]}: {version['reason']}", console)
+            console.print(Text(f"          {version['reason']}"), soft_wrap=True)
 
 
 def show_changes(changes: Sequence[Reply], console: Console) -> None:
@@ -144,7 +135,7 @@ def _show_questions(questions: Sequence[Reply], console: Console) -> None:
     if not questions:
         console.print("Every question fares as before.")
         return
-    console.print(f"{len(questions)} questions fare differently, the worst losses first", style="bold")
+    console.print(f"Questions that fare differently: {len(questions)}, the worst losses first", style="bold")
     for question in questions:
         mark = ("▼", "red") if question["change"] < 0 else ("▲", "green")
         moved = " → ".join(_fared(question, when) for when in ("before", "after"))

@@ -45,7 +45,7 @@ class RefreshBar:
 
     def __init__(self, console: Console) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[how_far]}"))
-        self._bar = ProgressBar(*columns, console=console, transient=True)
+        self._bar = ProgressBar(*columns, console=console, transient=True, disable=not console.is_terminal)
         self._task = self._bar.add_task("Starting", total=None, how_far="")
 
     def __enter__(self) -> Self:
@@ -104,11 +104,9 @@ def _show_end(run: RefreshReply, console: Console) -> None:
         console.print(f"  {counts(change)}", highlight=False)
         show_changed_pages(change, console)
     if run.problems:
-        warn(
-            f"{run.problems:,} pages or sources could not be read; what was known of them was kept. "
-            "`mlops-assistant sources list` says why.",
-            console,
-        )
+        what = "1 page or source" if run.problems == 1 else f"{run.problems:,} pages or sources"
+        hint = "`mlops-assistant sources list` and `sources pages NAME --problems` say why."
+        warn(f"{what} could not be read; what was known was kept. {hint}", console)
 
 
 def _size(run: RefreshReply) -> str:

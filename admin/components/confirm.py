@@ -15,9 +15,9 @@ async def confirm(title: str, sentences: Sequence[str], action: str) -> bool:
         for sentence in sentences:
             ui.label(sentence)
         with ui.element("div").classes("dialog-foot"):
-            ui.button("Cancel", on_click=lambda: dialog.submit(result=False)).props("flat no-caps")
+            ui.button("Cancel", on_click=lambda: dialog.submit(result=False)).props("flat no-caps").mark("decline")
             agree = ui.button(action, on_click=lambda: dialog.submit(result=True))
-            agree.props("unelevated no-caps autofocus")
+            agree.props("unelevated no-caps autofocus").mark("agree")
     agreed = await dialog
     if not dialog.is_deleted:
         dialog.delete()

@@ -4,7 +4,7 @@ Comes in: library and catalogue. Goes out: links to documents, some at a time.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from nicegui import events, ui
@@ -26,7 +26,7 @@ class Wanted:
     words: str = ""
     source: str = ""
     product: str = ""
-    limit: int = STEP
+    limit: int = field(default_factory=lambda: STEP)
 
     def filters(self, document: Document) -> bool:
         """Whether a document passes the filters."""

@@ -66,6 +66,7 @@ class PageList:
                     ui.label(f"looked at {moment(page.checked_at)}")
                 if page.gone_since:
                     ui.label(f"gone since {moment(page.gone_since)}")
-                ui.label(page.location).classes("address")
+                if page.title:
+                    ui.label(page.location).classes("address")
             if page.reason:
                 ui.label(page.reason).classes("reason" if page.status is PageStatus.LIVE else "reason problem")

@@ -17,8 +17,8 @@ KIND_WORDS = {
 }
 
 
-def source_summary(source: Source, pages: int, *, linked: bool = True) -> None:
-    """Name, badges, facts and the problem, if there is one."""
+def source_summary(source: Source, pages: int, failing: int = 0, *, linked: bool = True) -> None:
+    """Name, badges, facts and the problem, if there is one; `failing` pages could not be read."""
     with ui.element("div").classes("source-name"):
         if linked:
             ui.link(source.name, f"/sources/{quote(source.name)}").classes("row-title")
@@ -33,6 +33,8 @@ def source_summary(source: Source, pages: int, *, linked: bool = True) -> None:
         if source.product:
             ui.label(source.product).classes("product")
         ui.label(count(pages, "page"))
+        if failing:
+            ui.link(f"{failing:,} could not be read", f"/sources/{quote(source.name)}").classes("problem")
         ui.label(_last_look(source))
         if source.location:
             ui.label(source.location).classes("address")

@@ -33,7 +33,8 @@ class Uploads:
             on_rejected=lambda: self._result("A file", f"It is larger than {LARGEST // 2**20} MB.", well=False),
         )
         field.classes("upload").props("flat bordered")
-        ui.label("Markdown, text, HTML, reST, PDF and notebooks. A file of the same name takes the place of the old.")
+        kinds = "Markdown, text, HTML, reST, PDF and notebooks; a file of the same name takes the place of the old one."
+        ui.label(kinds).classes("muted")
         self._results = ui.element("div").classes("results").props("aria-live=polite")
 
     async def _take(self, event: events.UploadEventArguments) -> None:

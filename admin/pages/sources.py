@@ -19,7 +19,7 @@ from admin.components.uploads import Uploads
 from admin.theme import empty, frame, heading, section
 from admin.unindexed import Unindexed
 from core.bootstrap import Services
-from core.domain.knowledge import Look, Page, PageNews, Source, SourceKind
+from core.domain.knowledge import Look, Page, PageNews, PageStatus, Source, SourceKind
 from core.errors import AssistantError, UnknownSource
 from core.knowledge.defaults import SHIPPED
 
@@ -61,13 +61,13 @@ class Actions:
     def show(self, source: Source, after_removal: Shown | None = None) -> None:
         """Switch and buttons. The folder that ships can only be switched off."""
         with ui.element("div").classes("actions"):
-            switch = ui.switch(value=source.enabled, on_change=partial(self._switch, source))
-            switch.props(f'dense title="{_switch_hint(source)}"').props["aria-label"] = f"Look at {source.name}"
             if source.name != SHIPPED:
                 edit = ui.button(icon="edit", on_click=partial(self._edit, source)).classes("quiet")
                 edit.props("flat round title=Change").props["aria-label"] = f"Change {source.name}"
                 remove = ui.button(icon="delete", on_click=partial(self._remove, source, after_removal))
                 remove.classes("quiet").props("flat round title=Remove").props["aria-label"] = f"Remove {source.name}"
+            switch = ui.switch(value=source.enabled, on_change=partial(self._switch, source))
+            switch.props(f'dense title="{_switch_hint(source)}"').props["aria-label"] = f"Look at {source.name}"
 
     async def add(self) -> None:
         """Asks for a new source."""
@@ -121,13 +121,20 @@ class SourceList:
 
     async def show(self) -> None:
         """Builds all of it."""
+        with ui.element("div").classes("toolbar"):
+            Reindex(self._services.refresher, self._reindexed, choice=False)
+            ui.button("Add a source", icon="add", on_click=self._add).props("outline no-caps")
+        await self._pending()
         self._status = StatusLine()
         self._actions = Actions(self._services, self._unindexed, self._status, self._refresh)
-        with ui.element("div").classes("toolbar"):
-            Reindex(self._services.refresher, self._refresh, choice=False)
-            ui.button("Add a source", icon="add", on_click=self._actions.add).props("outline no-caps")
-        await self._pending()
         await self._listing()
+
+    async def _add(self) -> None:
+        await self._actions.add()
+
+    async def _reindexed(self) -> None:
+        self._status.say("")
+        await self._refresh()
 
     async def _refresh(self) -> None:
         if not self._status.gone:
@@ -141,15 +148,24 @@ class SourceList:
     @ui.refreshable_method
     async def _listing(self) -> None:
         sources, pages = await self._services.sources.all(), await self._services.sources.page_counts()
+        failing = await self._failing(sources)
         if not sources:
             empty("No source", "Add one: a site, a repository, a folder, or files of your own.")
             return
         with ui.element("div").classes("rows"):
-            for source in sorted(sources, key=lambda each: not each.problem):
+            for source in sorted(sources, key=lambda each: not (each.problem or failing.get(each.name))):
                 with ui.element("div").classes("entry source-entry"):
                     with ui.element("div").classes("source-text"):
-                        source_summary(source, pages.get(source.name, 0))
+                        source_summary(source, pages.get(source.name, 0), failing.get(source.name, 0))
                     self._actions.show(source)
+
+    async def _failing(self, sources: list[Source]) -> dict[str, int]:
+        """Number of pages of each source whose last look failed, where there are any."""
+        library = self._services.library
+        if not await library.problems(limit=1):
+            return {}
+        statuses = {source.name: [page.status for page in await library.pages(source.name)] for source in sources}
+        return {name: each.count(PageStatus.FAILED) for name, each in statuses.items()}
 
 
 class SourceView:

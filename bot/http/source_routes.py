@@ -113,7 +113,7 @@ async def list_pages(
 )
 async def upload(name: str, request: Request, services: Core) -> UploadReply:
     """Takes files into a source of the kind `upload`, 20 MB each at most. They are found after the next refresh."""
-    await services.sources.get(name)
+    await services.curator.uploads(name)
     _refuse_floods(request)
     async with request.form(max_files=FILES) as form:
         files = [item for item in form.getlist("files") if isinstance(item, UploadFile)]

@@ -13,48 +13,27 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
-from core.answering.prompts import NOT_COVERED, read_passages, read_question
+from core.answering.prompts import NOT_COVERED, read_passages
 from core.knowledge.retrieval.retrieve import SUPPORTING_SCORE
 
 NAME = "extractive"
 OPENING = "No language model is set up, so this is quoted from the knowledge base:"
-QUOTED = 2
-NEARLY = 0.93
-"""A second passage is quoted when it fits at least this well, relative to the best one."""
-
-WORD_BONUS = 0.15
-"""What a passage gains over its cosine when it has every content word of the question."""
 
 _FENCE = "```"
-_Ranked = tuple[float, int, str, str]
-_WORD = re.compile(r"[a-z0-9_]{3,}")
-_COMMON = frozenset(
-    _WORD.findall(
-        "and are can does for from has have how into its not the that their then there these this "
-        "what when where which who why will with you your should could would use using"
-    )
-)
 
 
 def extract(prompt: str) -> str:
-    """The best-fitting passages of a prompt, quoted; NOT_COVERED when none is about the question."""
-    question = _words(read_question(prompt))
-    ranked: list[_Ranked] = [
-        (score + WORD_BONUS * _share(question, text), number, title, text)
-        for number, score, title, text in read_passages(prompt)
-        if score >= SUPPORTING_SCORE
-    ]
-    ranked.sort(key=lambda row: -row[0])
-    if not ranked:
+    """The best passage of a prompt that is about the question, quoted; NOT_COVERED when none is.
+
+    The next one that is about it is quoted too when it brings the example that the best one lacks.
+    """
+    about = [passage for passage in read_passages(prompt) if passage[1] >= SUPPORTING_SCORE]
+    if not about:
         return NOT_COVERED
-    chosen = [ranked[0], *(row for row in ranked[1:] if _adds(row, ranked[0]))][:QUOTED]
-    quotes = (f"**{title}** [{number}]\n\n{text}" for _, number, title, text in chosen)
+    best, rest = about[0], about[1:]
+    examples = [passage for passage in rest if _FENCE in passage[3] and _FENCE not in best[3]]
+    quotes = (f"**{title}** [{number}]\n\n{text}" for number, _, title, text in [best, *examples[:1]])
     return "\n\n".join([OPENING, *quotes])
-
-
-def _adds(row: _Ranked, best: _Ranked) -> bool:
-    """Whether a passage is worth quoting beside the best one: it fits nearly as well, or brings the example."""
-    return row[0] >= best[0] * NEARLY or (_FENCE in row[3] and _FENCE not in best[3])
 
 
 class ExtractiveModel(BaseChatModel):
@@ -110,11 +89,3 @@ def _last_text(messages: list[BaseMessage]) -> str:
 
 def _pieces(text: str) -> list[str]:
     return re.findall(r".*?\n+|.+", text, re.DOTALL) if "\n" in text else [text]
-
-
-def _words(text: str) -> set[str]:
-    return set(_WORD.findall(text.lower())) - _COMMON
-
-
-def _share(question: set[str], text: str) -> float:
-    return len(question & _words(text)) / len(question) if question else 0.0

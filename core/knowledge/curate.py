@@ -62,13 +62,18 @@ class Curator:
         """One sentence on what the source holds right now; nothing is stored. Raises AssistantError."""
         return await asyncio.to_thread(self._gatherer.check, source)
 
-    async def upload(self, name: str, file: str, raw: bytes) -> Document:
-        """Takes a file into a source of uploads; it is found after the next refresh. Raises AssistantError."""
+    async def uploads(self, name: str) -> Source:
+        """The source, if files can be uploaded to it. Raises UnknownSource, or InputError when they cannot."""
         source = await self._sources.get(name)
         if source.kind is not SourceKind.UPLOAD:
             raise InputError(
                 f"The source {name!r} is of the kind {source.kind}; files go into one of the kind {SourceKind.UPLOAD}."
             )
+        return source
+
+    async def upload(self, name: str, file: str, raw: bytes) -> Document:
+        """Takes a file into a source of uploads; it is found after the next refresh. Raises AssistantError."""
+        source = await self.uploads(name)
         if len(raw) > UPLOAD_BYTES:
             raise InputError(f"The file is larger than {UPLOAD_BYTES // 2**20} MB; it was not stored.")
         news = await asyncio.to_thread(self._gatherer.read_upload, source, file, raw)

@@ -116,7 +116,7 @@ class Refresher:
         )
 
     async def _by_hand(self, move: Callable[[], Any]) -> IndexVersion:
-        if self._index.locked():
+        if self.running or self._index.locked():
             raise RefreshUnderWay("A refresh is under way. Wait until it has ended, then try again.")
         async with self._index:
             return await move()

@@ -192,6 +192,12 @@ class Versions:
             rows = await db.execute(query.where(IndexContentRow.version_id == version_id))
             return dict(rows.tuples().all())
 
+    async def configuration(self, version_id: str) -> dict[str, Any]:
+        """The model and the settings that a version was built with; empty for one that is unknown."""
+        async with self._database.begin() as db:
+            query = select(IndexVersionRow.configuration).where(IndexVersionRow.id == version_id)
+            return await db.scalar(query) or {}
+
     async def is_rejected(self, configuration: str) -> bool:
         """Whether somebody rolled back from a version of this configuration."""
         query = select(IndexVersionRow.id).where(

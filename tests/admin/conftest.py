@@ -1,5 +1,6 @@
 """The console over real services, and the people who open it: a `visitor` without and an `owner` with the password."""
 
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import httpx
@@ -10,7 +11,10 @@ from nicegui.functions.navigate import Navigate
 from nicegui.functions.notify import notify
 from nicegui.testing import User
 from nicegui.testing.general import nicegui_reset_globals
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
+from admin import auth
 from admin.auth import console_access
 from admin.mount import mount_console
 from core.bootstrap import Services, open_services
@@ -19,6 +23,19 @@ from core.settings import Settings
 PASSWORD = "a fine console password"
 
 LogIn = Callable[..., Awaitable[httpx.Response]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_runs() -> Iterator[None]:
+    """Spares each test a second: passwords are hashed for real, but cheaply, and what is loaded is collected no more.
+
+    NiceGUI looks through all objects at every start and collects garbage at every end.
+    """
+    gc.collect()
+    gc.freeze()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(auth, "HASHER", PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),)))
+        yield
 
 
 @pytest.fixture

@@ -2,17 +2,19 @@
 
 import asyncio
 import os
+import re
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Locator, Page, async_playwright, expect
 
 from core.settings import Settings
+from tests.emulators.site import Site
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse"
@@ -31,6 +33,7 @@ async def console(ready_settings: Callable[..., Settings]) -> AsyncIterator[str]
         **os.environ,
         "VAR_DIR": str(settings.var_dir),
         "KNOWLEDGE_DIR": str(settings.knowledge_dir),
+        "SOURCES_FILE": str(settings.sources_file),
         "REFRESH_CRON": "off",
         "ADMIN_PASSWORD": PASSWORD,
         "PORT": str(port),
@@ -59,12 +62,70 @@ async def page() -> AsyncIterator[Page]:
         await browser.close()
 
 
-async def test_an_owner_logs_in_asks_reads_the_transcript_and_reindexes(console: str, page: Page) -> None:
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A site of the house with one page."""
+    tide = Site()
+    tide.put("/tidewatch", tidewatch("tide --gauge north"))
+    with tide.open():
+        yield tide
+
+
+def tidewatch(command: str) -> str:
+    """The page of an invented tool, which says how it is started."""
+    return f"""<html><head><title>Start Tidewatch</title></head><body><nav>Home</nav><main><h1>Start Tidewatch</h1>
+        <p>Tidewatch measures how far the features of a model drift with the tide. To start Tidewatch, run the command
+        <code>{command}</code> in the folder of the model.</p></main></body></html>"""
+
+
+async def test_an_owner_logs_in_asks_reads_the_transcript_and_reindexes(console: str, page: Page, site: Site) -> None:
     asked_for: list[str] = []
     broken: list[str] = []
     page.on("request", lambda request: asked_for.append(request.url))
     page.on("pageerror", lambda error: broken.append(str(error)))
 
+    await _log_in(page, console)
+    await _ask(page, "How do I push a model to Quillstore?", "quill push churn ./model.bin")
+
+    await page.get_by_role("link", name="Sessions").click()
+    await page.get_by_text("How do I push a model to Quillstore?").click()
+    await expect(page.get_by_text("Store models with Quillstore").first).to_be_visible()
+
+    await _add_site(page, site)
+    await page.get_by_role("button", name="Re-index now").click()
+    await expect(page.get_by_text(re.compile(r"live.*: 1 added\."))).to_be_visible(timeout=60_000)
+    answer = await _ask(page, "How do I start Tidewatch?", "tide --gauge north")
+    await expect(answer.get_by_role("link", name="Start Tidewatch").first).to_have_attribute(
+        "href", re.compile(re.escape(f"{site.url}/tidewatch"))
+    )
+
+    site.put("/tidewatch", tidewatch("tide --broken-on-purpose"))
+    await page.get_by_role("link", name="Knowledge").click()
+    await page.get_by_role("button", name="Re-index now").click()
+    await expect(page.get_by_text("updated in place: 1 changed.")).to_be_visible(timeout=60_000)
+    await _ask(page, "How do I start Tidewatch?", "tide --broken-on-purpose")
+
+    await page.get_by_role("link", name="Knowledge").click()
+    await page.get_by_role("button", name="Undo the last change").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Undo").click()
+    await expect(page.get_by_text("is live, with 4 documents.")).to_be_visible()
+    await _ask(page, "How do I start Tidewatch?", "tide --gauge north")
+
+    await page.get_by_role("link", name="Knowledge").click()
+    await page.get_by_text("Rebuild even if nothing changed").click()
+    await page.get_by_role("button", name="Re-index now").click()
+    await expect(page.locator(".progress")).to_be_visible()
+    await expect(page.get_by_text("A new version is live")).to_be_visible(timeout=60_000)
+
+    await page.get_by_role("link", name="Health").click()
+    await expect(page.get_by_text("Ready to answer")).to_be_visible()
+
+    assert broken == []
+    own = console.removesuffix("/admin")
+    assert [url for url in asked_for if not url.startswith((own, "data:", "blob:"))] == []
+
+
+async def _log_in(page: Page, console: str) -> None:
     await page.goto(console)
     await page.get_by_label("Password").fill("wrong")
     await page.keyboard.press("Enter")
@@ -73,29 +134,32 @@ async def test_an_owner_logs_in_asks_reads_the_transcript_and_reindexes(console:
     await page.keyboard.press("Enter")
     await expect(page).to_have_url(f"{console}/sessions")
 
+
+async def _ask(page: Page, question: str, said: str) -> Locator:
+    """Asks in the playground, with the keyboard; gives the answer, which says something."""
     await page.get_by_role("link", name="Playground").click()
-    await page.get_by_label("Your question").fill("How do I push a model to Quillstore?")
+    await page.get_by_label("Your question").fill(question)
     await page.keyboard.press("Enter")
     answer = page.locator('[data-role="assistant"]')
-    await expect(answer).to_contain_text("quill push churn ./model.bin")
+    await expect(answer).to_contain_text(said)
     await expect(answer).to_contain_text("Sources")
+    return answer
 
-    await page.get_by_role("link", name="Sessions").click()
-    await page.get_by_text("How do I push a model to Quillstore?").click()
-    await expect(page.get_by_text("Store models with Quillstore").first).to_be_visible()
 
-    await page.get_by_role("link", name="Knowledge").click()
-    await page.get_by_text("Rebuild even if nothing changed").click()
-    await page.get_by_role("button", name="Re-index now").click()
-    await expect(page.get_by_text("asked by console")).to_be_visible(timeout=60_000)
-    await expect(page.get_by_text("Promoted").first).to_be_visible()
-
-    await page.get_by_role("link", name="Health").click()
-    await expect(page.get_by_text("Ready to answer")).to_be_visible()
-
-    assert broken == []
-    site = console.removesuffix("/admin")
-    assert [url for url in asked_for if not url.startswith((site, "data:", "blob:"))] == []
+async def _add_site(page: Page, site: Site) -> None:
+    """Adds the site's page as an internal source, which is checked first."""
+    await page.get_by_role("link", name="Sources").click()
+    await page.get_by_role("button", name="Add a source").click()
+    form = page.get_by_role("dialog")
+    await form.get_by_label("Name").fill("tide")
+    await form.get_by_label("Addresses, one a line").fill(f"{site.url}/tidewatch")
+    await form.get_by_role("button", name="Check").click()
+    await expect(form.get_by_text("Mark the source as internal")).to_be_visible()
+    await form.get_by_text("Internal source").click()
+    await form.get_by_role("button", name="Check").click()
+    await expect(form.get_by_text("“Start Tidewatch”")).to_be_visible()
+    await form.get_by_role("button", name="Add", exact=True).click()
+    await expect(page.get_by_text("“tide” has not been read since added or changed")).to_be_visible()
 
 
 async def _answers(client: httpx.AsyncClient, url: str) -> bool:

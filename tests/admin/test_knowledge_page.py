@@ -5,9 +5,12 @@ import pytest
 from nicegui import ui
 from nicegui.testing import User
 
+from admin.components import documents as document_list
+from admin.components.reindex import ending, how_far
 from core.bootstrap import Services, open_services
 from core.domain.knowledge import Progress, RefreshRun, RunStatus
 from core.settings import Settings
+from core.storage.ids import now
 from core.storage.migrate import migrate
 
 PATIENCE = 300
@@ -17,8 +20,8 @@ PATIENCE = 300
 async def test_page_shows_the_live_index_and_its_documents(owner: User) -> None:
     await owner.open("/knowledge")
 
-    for text in ("3 documents", "Store models with Quillstore", "quillstore.md", "Gaugeworks", "Production",
-                 "Promoted", "asked by test"):  # fmt: skip
+    for text in ("3 documents", "revision", "Store models with Quillstore", "quillstore.md", "Gaugeworks", "Production",
+                 "Promoted", "asked by test", "went live", "3 added", "Not evaluated yet"):  # fmt: skip
         await owner.should_see(text)
 
 
@@ -33,12 +36,39 @@ async def test_documents_can_be_searched(owner: User) -> None:
     await owner.should_see("No document matches")
 
 
+async def test_documents_can_be_kept_to_a_source_and_a_product(owner: User) -> None:
+    await owner.open("/knowledge?source=knowledge")
+    await owner.should_see("3 documents")
+
+    product = next(iter(owner.find(kind=ui.select, content="All products").elements))
+    product.set_value("Drumline")
+
+    await owner.should_see("1 document")
+    await owner.should_not_see("Store models with Quillstore")
+    owner.find(kind=ui.input).type("Quillstore keeps trained models under")
+    await owner.should_see("No document matches")
+    product.set_value("")
+    await owner.should_see("Store models with Quillstore")
+
+
+async def test_long_list_of_documents_is_shown_in_parts(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document_list, "STEP", 2)
+    await owner.open("/knowledge")
+    await owner.should_see("The first 2 documents")
+    await owner.should_not_see("Store models with Quillstore")
+
+    owner.find("Show more").click()
+
+    await owner.should_see("Store models with Quillstore")
+    await owner.should_not_see("Show more")
+
+
 async def test_reindex_of_unchanged_pages_says_so(owner: User) -> None:
     await owner.open("/knowledge")
 
     owner.find("Re-index now").click()
 
-    await owner.should_see("Nothing has changed since the last build", retries=PATIENCE)
+    await owner.should_see("Nothing has changed since the last refresh", retries=PATIENCE)
     await owner.should_see("asked by console")
     await owner.should_see("Unchanged")
 
@@ -55,17 +85,17 @@ async def test_rebuild_makes_a_new_version_and_shows_its_progress(
                 seen.append(item)
             yield item
             if isinstance(item, Progress) and item.total:
-                await owner.should_see(f"{item.done:,} of {item.total:,}")
+                await owner.should_see(f"{item.done:,} of {item.total:,} {item.unit}")
 
     monkeypatch.setattr(console_services.refresher, "refresh", watched)
     await owner.open("/knowledge")
     owner.find("Rebuild even if nothing changed").click()
     owner.find("Re-index now").click()
 
-    await owner.should_see("A new version is live.", retries=PATIENCE)
+    await owner.should_see("A new version is live: the same pages.", retries=PATIENCE)
     await owner.should_see("Archived")
     assert any(progress.total for progress in seen)
-    assert len(await console_services.library.versions()) == 2
+    assert len(await console_services.versions.all()) == 2
     button = next(iter(owner.find(kind=ui.button, content="Re-index now").elements))
     assert button.enabled
 
@@ -78,56 +108,53 @@ async def test_refresh_that_runs_already_is_followed_when_the_page_opens(
 
     await owner.open("/knowledge")
 
-    await owner.should_see("A new version is live.", retries=PATIENCE)
+    await owner.should_see("A new version is live", retries=PATIENCE)
     assert [item async for item in running][-1].status is RunStatus.PROMOTED
-    triggers = [run.trigger for run in await console_services.library.runs()]
+    triggers = [run.trigger for run in await console_services.runs.latest()]
     assert triggers == ["schedule", "test"]
 
 
-async def test_failed_refresh_gives_its_reason(owner: User, console_services: Services) -> None:
-    knowledge = console_services.settings.knowledge_dir
-    console_services.refresher._knowledge_dir = knowledge / "missing"
+async def test_source_that_cannot_be_read_is_counted_and_linked(owner: User, console_services: Services) -> None:
+    shipped = await console_services.sources.get("knowledge")
+    await console_services.sources.begin_with([shipped.__class__("knowledge", shipped.kind, "/nowhere/at/all")])
     await owner.open("/knowledge")
 
     owner.find("Re-index now").click()
 
-    await owner.should_see("is missing. Correct KNOWLEDGE_DIR.", retries=PATIENCE)
-    await owner.should_see("Failed")
+    await owner.should_see("1 problem at the sources", retries=PATIENCE)
     await owner.should_see("3 documents")
 
 
-async def test_document_is_shown_with_product_reference_and_anchors(owner: User) -> None:
+async def test_failed_refresh_gives_its_reason(owner: User, console_services: Services) -> None:
+    await console_services.sources.remove("knowledge")
     await owner.open("/knowledge")
-    targets = [link.props["href"] for link in owner.find(kind=ui.link).elements]
-    assert "/knowledge/quillstore.md" in targets
-    await owner.open("/knowledge/quillstore.md")
 
-    await owner.should_see("Quillstore keeps trained models")
-    await owner.should_see("quillstore.md")
-    reference = next(iter(owner.find(kind=ui.link, content="Reference").elements))
-    assert reference.props["href"] == "https://example.org/quillstore"
-    html = next(iter(owner.find(kind=ui.html).elements)).props["innerHTML"]
-    assert 'id="push-a-model-to-quillstore"' in html
-    assert "<h1" not in html
+    owner.find("Re-index now").click()
+
+    await owner.should_see("There is no page to index", retries=PATIENCE)
+    await owner.should_see("Failed")
+    await owner.should_see("No documents")
 
 
-async def test_every_passage_links_to_an_anchor_that_exists(owner: User, console_services: Services) -> None:
-    found = await console_services.retriever.search("Drumline Quillstore Gaugeworks", 20)
-    addresses = {passage.address for passage in found if "#" in passage.address}
-    assert addresses
+@pytest.mark.parametrize(
+    ("progress", "said"),
+    [
+        (Progress("reading"), "Reading"),
+        (Progress("reading", 40, 120, seconds=0.5), "Reading: 40 of 120 pages"),
+        (Progress("reading", 38, 114, seconds=1), "Reading: 38 of 114 pages · 38 pages/s · a few seconds left"),
+        (Progress("embedding", 4, 40, seconds=4.0), "Embedding: 4 of 40 pages · 1.0 pages/s · about 40 s left"),
+        (Progress("reading", 50, 650, seconds=50), "Reading: 50 of 650 pages · 1.0 pages/s · about 10 min left"),
+        (Progress("reading", 9, 9, seconds=3), "Reading: 9 of 9 pages · 3.0 pages/s"),
+    ],
+)  # fmt: skip
+def test_progress_tells_how_far_how_fast_and_how_long(progress: Progress, said: str) -> None:
+    assert how_far(progress) == said
 
-    for address in addresses:
-        path, _, fragment = address.removeprefix(f"{console_services.settings.address}/admin").partition("#")
-        await owner.open(path)
-        html = next(iter(owner.find(kind=ui.html).elements)).props["innerHTML"]
-        assert f'id="{fragment}"' in html
 
+def test_version_that_waits_in_staging_says_why() -> None:
+    run = RefreshRun("1", "console", RunStatus.STAGED, now(), reason="It stays in Staging: MRR fell from 0.9 to 0.1.")
 
-@pytest.mark.parametrize("path", ["missing.md", "../../../etc/passwd", "%2e%2e/settings.py", "monitoring/"])
-async def test_unknown_page_says_so(owner: User, path: str) -> None:
-    reply = await owner.http_client.get(f"/knowledge/{path}")
-
-    assert reply.status_code == 404
+    assert ending(run) == "A new version was built and waits. It stays in Staging: MRR fell from 0.9 to 0.1."
 
 
 class TestBeforeTheFirstBuild:
@@ -142,10 +169,13 @@ class TestBeforeTheFirstBuild:
         await owner.open("/knowledge")
         await owner.should_see("Nothing is indexed yet")
         await owner.should_see("No documents")
+        await owner.should_see("None has been built yet")
 
+        owner.find(kind=ui.button, content="Undo the last change").click()
+        await owner.should_see("There is nothing to roll back")
         owner.find(kind=ui.button, content="Re-index now").click()
 
-        await owner.should_see("A new version is live.", retries=PATIENCE)
+        await owner.should_see("A new version is live: 3 added.", retries=PATIENCE)
         await owner.should_see("3 documents")
         await owner.should_not_see("Nothing is indexed yet")
 

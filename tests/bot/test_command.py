@@ -16,6 +16,8 @@ from filelock import FileLock
 PAGES = Path(__file__).parents[1] / "pages"
 PUSH = "How do I push a model to Quillstore?"
 
+COMMANDS = ("serve", "ask", "refresh", "sources", "versions", "promote", "rollback", "evaluate", "migrate", "doctor")
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -39,7 +41,7 @@ def run(tmp_path: Path, var_dir: Path) -> Run:
 
     def command(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
         base = {"PATH": os.environ["PATH"], "HOME": home, "VAR_DIR": var_dir, "KNOWLEDGE_DIR": PAGES}
-        defaults = {**base, "PORT": free_port(), "REFRESH_CRON": "off"}
+        defaults = {**base, "PORT": free_port(), "REFRESH_CRON": "off", "SOURCES_FILE": "/none.toml"}
         environment = defaults | {name.upper(): value for name, value in settings.items()}
         return subprocess.run(  # noqa: S603 - our own command
             [sys.executable, "-m", "bot", *arguments],
@@ -73,7 +75,7 @@ def test_help_lists_the_commands(run: Run) -> None:
     done = run("--help")
 
     assert done.returncode == 0
-    assert all(name in done.stdout for name in ("serve", "ask", "refresh", "migrate", "doctor"))
+    assert all(name in done.stdout for name in COMMANDS)
 
 
 def test_version(run: Run) -> None:
@@ -140,7 +142,7 @@ def test_migrate_goes_down_and_up_again(run: Run) -> None:
 
     assert (down.returncode, up.returncode) == (0, 0)
     assert "✓ The database is at revision base." in down.stdout
-    assert "✓ The database is at revision 0001" in up.stdout
+    assert "✓ The database is at revision 0002" in up.stdout
 
 
 def test_corrupt_index_is_named_and_rebuilt_and_the_history_is_still_there(run: Run, var_dir: Path) -> None:
@@ -216,20 +218,28 @@ def test_chroma_that_is_not_there(run: Run) -> None:
     refused(run("ask", PUSH, chroma_url="http://127.0.0.1:1"), "http://127.0.0.1:1", "CHROMA_URL")
 
 
-def test_pages_that_are_not_there(run: Run, tmp_path: Path) -> None:
-    refused(run("refresh", knowledge_dir=tmp_path / "nowhere"), "KNOWLEDGE_DIR")
+def test_pages_that_are_not_there_leave_the_index_as_it_is(run: Run, tmp_path: Path) -> None:
+    done = run("refresh", knowledge_dir=tmp_path / "nowhere")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "! 1 page or source could not be read; what was known was kept." in done.stdout
+    listed = run("sources", "list", knowledge_dir=tmp_path / "nowhere").stdout
+    assert f"knowledge: The folder {tmp_path / 'nowhere'} is missing." in listed
+    assert "quill push churn" in run("ask", PUSH).stdout
 
 
-def test_page_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
+def test_page_that_cannot_be_read_is_named_and_the_others_are_indexed(run: Run, tmp_path: Path) -> None:
     pages = shutil.copytree(PAGES, tmp_path / "pages")
-    (pages / "broken.md").write_text("---\ntitle: [\n---\n\ntext\n")
+    (pages / "broken.md").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00")
+    (pages / "tubaform.md").write_text("# Tubaform\n\nTubaform blows models into shape with `tuba blow`.\n")
+    done = run("refresh", knowledge_dir=pages)
 
-    refused_page = run("refresh", knowledge_dir=pages)
-
-    assert "Traceback" not in refused_page.stderr
-    assert refused_page.returncode == 1
-    assert "broken.md" in refused_page.stderr
-    assert "the live index was kept" in refused_page.stderr
+    assert done.returncode == 0, done.stderr
+    assert "1 added, 0 changed, 0 removed" in done.stdout
+    assert "1 page or source could not be read" in done.stdout
+    shown = run("sources", "pages", "knowledge", "--problems", knowledge_dir=pages).stdout
+    assert shown.startswith("failed broken.md\n")
+    assert len(shown.splitlines()) == 2, "the page and its reason"
 
 
 @pytest.mark.parametrize("command", [["ask", PUSH], ["refresh"], ["migrate"], ["serve"]], ids=lambda c: c[0])

@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 
 from bot.doctor import Finding, examine
+from core.bootstrap import open_services
 from core.operations.ownership import own_folder
 from core.settings import Settings
 from tests.emulators.language_model import ScriptedModel
@@ -44,9 +45,9 @@ async def replying(status: int, body: str = "", *, close: bool = False) -> Async
 async def test_all_is_well_without_channels_and_without_a_model(ready_settings: Make) -> None:
     found = await findings(ready_settings())
 
-    assert list(found) == ["database", "embedding model", "index", "language model", "slack", "discord"]
+    assert list(found) == ["database", "embedding model", "sources", "index", "language model", "slack", "discord"]
     assert {part: finding.well for part, finding in found.items()} == {
-        "database": True, "embedding model": True, "index": True, "language model": True,
+        "database": True, "embedding model": True, "sources": True, "index": True, "language model": True,
         "slack": None, "discord": None,
     }  # fmt: skip
     assert found["index"].said.endswith("passages of 3 pages")
@@ -230,3 +231,15 @@ async def test_discord_that_is_not_set_up(ready_settings: Make, status: int, bod
 
     assert found.well is False
     assert said in found.said
+
+
+async def test_source_with_a_problem_is_named_and_none_at_all_is_a_fault(ready_settings: Make, tmp_path: Path) -> None:
+    settings = ready_settings(knowledge_dir=tmp_path / "nowhere")
+    async with open_services(settings) as services:
+        await services.refresher.finished("test")
+        ailing = (await findings(settings))["sources"]
+        await services.sources.remove("knowledge")
+        none = (await findings(settings))["sources"]
+
+    assert (ailing.well, ailing.said.endswith("tells the problem of knowledge")) == (True, True)
+    assert (none.well, "sources add" in none.said) == (False, True)

@@ -34,6 +34,12 @@ VALUES = {
     "ADMIN_PASSWORD": ("password-a", "password-b"),
     "API_KEY": ("api-a", "api-b"),
     "REFRESH_CRON": ("5 4 * * *", "off"),
+    "SOURCES_FILE": ("/srv/a.toml", "/srv/b.toml"),
+    "GOLDEN_FILE": ("/srv/a.jsonl", "/srv/b.jsonl"),
+    "GOLDEN_TOLERANCE": ("0.1", "0.2"),
+    "GONE_DAYS": ("3.0", "0.0"),
+    "EMBEDDING_MODEL": ("BAAI/bge-small-en-v1.5", "/models/mine"),
+    "RERANK_MODEL": ("cross-encoder/ms-marco-MiniLM-L6-v2", "/models/rerank"),
 }
 """Every name that the README promises, with two values that can be told apart."""
 

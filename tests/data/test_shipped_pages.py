@@ -11,7 +11,9 @@ import pytest
 import yaml
 from markdown_it import MarkdownIt
 
-from core.knowledge.sources import read_documents
+from core.domain.knowledge import Document, PageNews, Source, SourceKind
+from core.knowledge.gathering.fetch import Fetcher
+from core.knowledge.gathering.gather import Gatherer
 from core.settings import ROOT
 
 FOLDER = ROOT / "data" / "knowledge"
@@ -72,6 +74,16 @@ def snippets(*languages: str) -> list[Any]:
     return found
 
 
+@pytest.fixture(scope="module")
+def documents() -> list[Document]:
+    """The pages as the product reads them."""
+    fetcher = Fetcher()
+    news = Gatherer(fetcher, Path("unused")).look(Source("knowledge", SourceKind.FOLDER, str(FOLDER)), {})
+    found = [item.document for item in news if isinstance(item, PageNews) and item.document]
+    fetcher.close()
+    return found
+
+
 def test_there_are_pages_enough_on_every_topic() -> None:
     assert len(PATHS) >= 40
     assert sum(path.stat().st_size for path in PATHS) >= 300_000
@@ -79,12 +91,12 @@ def test_there_are_pages_enough_on_every_topic() -> None:
     assert all(len(list((FOLDER / topic).glob("*.md"))) >= 2 for topic in TOPICS)
 
 
-def test_pages_are_read_by_the_product() -> None:
-    assert [document.path for document in read_documents(FOLDER)] == NAMES
+def test_pages_are_read_by_the_product(documents: list[Document]) -> None:
+    assert [document.path for document in documents] == NAMES
 
 
-def test_titles_are_unlike_one_another() -> None:
-    titles = [document.title.casefold() for document in read_documents(FOLDER)]
+def test_titles_are_unlike_one_another(documents: list[Document]) -> None:
+    titles = [document.title.casefold() for document in documents]
     assert sorted(title for title in set(titles) if titles.count(title) > 1) == []
 
 

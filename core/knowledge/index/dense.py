@@ -152,6 +152,8 @@ class PassageIndex:
 
     def similarities(self, vector: Vectors, ids: Sequence[str]) -> list[float]:
         """The cosine of each passage's first vector with another one, which must have length 1."""
+        if not ids:
+            return []
         with _searching():
             found = self._collection.get(ids=list(ids), include=["embeddings"])
         rows = np.asarray(found["embeddings"], dtype=np.float32).reshape(-1, vector.size)
@@ -160,6 +162,8 @@ class PassageIndex:
 
     def get(self, ids: Sequence[str]) -> dict[str, Passage]:
         """Passages by their ids; those that are not there are left out."""
+        if not ids:  # Chroma refuses to look for none
+            return {}
         with _searching():
             found = self._collection.get(ids=list(ids), include=["documents", "metadatas"])
         rows = zip(found["ids"], found["documents"] or [], found["metadatas"] or [], strict=True)

@@ -107,7 +107,7 @@ class LexicalIndex:
         """Removes passages; `commit` makes them vanish."""
         writer = self._open_writer()
         for passage_id in ids:
-            writer.delete_documents("id", passage_id)
+            writer.delete_documents_by_term("id", passage_id)
 
     def commit(self) -> None:
         """Makes everything since the last commit visible to readers, at once, and gives the writer's memory back."""

@@ -15,6 +15,14 @@ CLOSED = [
     ("GET", "/history/mine", None),
     ("DELETE", "/history/mine", None),
     ("POST", "/index-docs", None),
+    ("GET", "/sources", None),
+    ("POST", "/sources", {"name": "more", "location": "https://x.test"}),
+    ("DELETE", "/sources/nobody", None),
+    ("POST", "/sources/nobody/upload", None),
+    ("GET", "/index/versions", None),
+    ("GET", "/index/changes", None),
+    ("POST", "/index/versions/abcd/promote", None),
+    ("GET", "/search?q=drift", None),
 ]
 
 
@@ -104,20 +112,20 @@ async def test_rebuild_shows_its_progress(caller: Any) -> None:
     assert events[-1].data["status"] == "promoted"
     assert events[-1].data["documents"] == 3
     assert any(0 < event.data["done"] <= event.data["total"] for event in events[:-1])
+    wanted = {"stage", "done", "total", "unit", "seconds", "rate", "seconds_left"}
+    assert all(event.data.keys() == wanted for event in events[:-1])
 
 
-async def test_refresh_that_fails_says_why_and_keeps_the_index(calling: Any, tmp_path: Any) -> None:
-    pages = tmp_path / "pages"
-    pages.mkdir()
-    async with calling(knowledge_dir=pages) as caller:
-        reply = await caller.post("/index-docs")
-        events = await caller.events("/index-docs")
-        asked = await caller.post("/chat", json={"message": PUSH})
+async def test_refresh_that_fails_says_why_and_keeps_the_index(caller: Any) -> None:
+    assert (await caller.delete("/sources/knowledge")).json() == {"name": "knowledge", "pages": 3}
+    reply = await caller.post("/index-docs")
+    events = await caller.events("/index-docs")
+    asked = await caller.post("/chat", json={"message": PUSH})
 
     assert reply.status_code == 503
-    assert "holds no Markdown page" in reply.json()["detail"]
+    assert "There is no page to index" in reply.json()["detail"]
     assert events[-1].name == "error"
-    assert "holds no Markdown page" in events[-1].data["detail"]
+    assert "There is no page to index" in events[-1].data["detail"]
     assert asked.status_code == 200
 
 
@@ -151,7 +159,17 @@ async def test_doors_that_want_the_key(calling: Any, method: str, path: str, bod
     assert [reply.status_code for reply in refusals] == [401] * 4
     assert all("Authorization: Bearer" in reply.json()["detail"] for reply in refusals)
     assert all(reply.headers["www-authenticate"] == "Bearer" for reply in refusals)
-    assert {reply.status_code for reply in allowed} <= {200, 404}
+    assert {reply.status_code for reply in allowed} <= {200, 201, 404, 409}
+
+
+@pytest.mark.parametrize(
+    ("key", "site", "status"), [(None, "cross-site", 403), (None, "none", 200), (KEY, "cross-site", 200)]
+)
+async def test_page_of_another_site_may_ask_only_with_the_key(calling: Any, key: Any, site: str, status: int) -> None:
+    async with calling(api_key=key) as caller:
+        reply = await caller.get("/sources", headers={"Sec-Fetch-Site": site, "X-API-Key": KEY})
+
+    assert reply.status_code == status
 
 
 @pytest.mark.parametrize("path", ["/", "/health"])
@@ -175,7 +193,14 @@ async def test_api_document_tells_every_endpoint_and_is_whole(caller: Any) -> No
     references = set(re.findall(r'"\$ref": ?"#/components/schemas/([^"]+)"', (await caller.get("/openapi.json")).text))
 
     assert document["openapi"].startswith("3.")
-    assert set(document["paths"]) == {"/", "/health", "/chat", "/crew-chat", "/history/{session_id}", "/index-docs"}
+    assert set(document["paths"]) == {
+        "/", "/health", "/chat", "/crew-chat", "/history/{session_id}", "/index-docs", "/search",
+        "/sources", "/sources/check", "/sources/{name}", "/sources/{name}/check", "/sources/{name}/pages",
+        "/sources/{name}/upload", "/index/versions", "/index/versions/{version}/promote", "/index/changes",
+        "/index/rollback", "/index/evaluate",
+    }  # fmt: skip
+    upload = document["paths"]["/sources/{name}/upload"]["post"]["requestBody"]["content"]
+    assert upload["multipart/form-data"]["schema"]["properties"]["files"]["type"] == "array"
     assert references <= document["components"]["schemas"].keys()
     assert set(document["paths"]["/history/{session_id}"]) == {"get", "delete"}
     assert "text/event-stream" in document["paths"]["/chat"]["post"]["responses"]["200"]["content"]

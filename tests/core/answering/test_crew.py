@@ -72,15 +72,15 @@ async def test_agent_and_crew_quote_the_same(services: Services) -> None:
 
 
 async def test_the_researcher_searches_and_the_writer_writes(room: Services, model: ScriptedModel) -> None:
-    notes = "Thought: I now know the final answer\nFinal Answer: Push [1]. Set `QUILL_BUCKET` [6]."
-    model.script(Text(LOOK_FOR_S3), Text(notes), Text("Call `quill push` [1], set `QUILL_BUCKET` [6] [44]."))
+    notes = "Thought: I now know the final answer\nFinal Answer: Push [1]. Set `QUILL_BUCKET` [4]."
+    model.script(Text(LOOK_FOR_S3), Text(notes), Text("Call `quill push` [1], set `QUILL_BUCKET` [4] [44]."))
     turn = await ask_crew(room)
     kinds = [type(event).__name__ for event in turn.events]
     assert kinds == ["Searching", "Passages", "Step", "Searching", "Passages", "Step", "Completed"]
     assert turn.searches == [COVERED, "Keep Quillstore models on S3"]
     assert [who for who, _ in turn.steps] == [RESEARCHER, WRITER]
-    assert turn.answer.text == "Call `quill push` [1], set `QUILL_BUCKET` [6]."
-    assert [citation.number for citation in turn.answer.citations] == [1, 6]
+    assert turn.answer.text == "Call `quill push` [1], set `QUILL_BUCKET` [4]."
+    assert [citation.number for citation in turn.answer.citations] == [1, 4]
     assert "QUILL_BUCKET" in turn.answer.citations[1].quote
     (call,) = turn.answer.tool_calls
     assert (call.name, json.loads(call.arguments)) == ("search_mlops_docs", {"query": "Keep Quillstore models on S3"})
@@ -92,7 +92,7 @@ async def test_each_member_is_shown_what_it_works_on(room: Services, model: Scri
     turn = await ask_crew(room)
     first, second, writing = map(said, model.requests)
     found = [passage.text for passage in turn.passages]
-    assert [text for *_, text in read_passages(first)] == found[:5]
+    assert [text for *_, text in read_passages(first)] == found[:3]
     assert read_question(first) == COVERED
     assert [(n, text) for n, _, _, text in read_passages(second)] == list(enumerate(found, 1))
     assert "made up by the model" not in second

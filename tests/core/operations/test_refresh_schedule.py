@@ -12,7 +12,6 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from core.bootstrap import Services, open_services
 from core.domain.knowledge import RunStatus
 from core.errors import ConfigurationError
-from core.knowledge.refresh import Refresher
 from core.operations.scheduler import RefreshSchedule
 from core.settings import Settings
 
@@ -87,24 +86,26 @@ async def test_fields_that_are_no_time_are_refused(make_settings: MakeSettings, 
 async def test_schedule_refreshes_when_its_time_has_come(
     services: Services, schedule_of: Callable[[str], RefreshSchedule]
 ) -> None:
-    earlier = len(await services.library.runs())
+    earlier = len(await services.runs.latest())
     schedule = schedule_of("17 3 * * *")
-    run = await next_scheduled_run(schedule, services.refresher)
+    await job_done(schedule)
+    run = (await services.runs.latest())[0]
     assert (run.trigger, run.status) == ("schedule", RunStatus.UNCHANGED)
-    assert len(await services.library.runs()) == earlier + 1
+    assert len(await services.runs.latest()) == earlier + 1
     assert schedule.next_run is not None
 
 
 async def test_failed_refresh_is_logged_and_the_schedule_goes_on(
-    ready_settings: MakeSettings, tmp_path: object, caplog: pytest.LogCaptureFixture
+    ready_settings: MakeSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with open_services(ready_settings(knowledge_dir=f"{tmp_path}/missing", refresh_cron="17 3 * * *")) as opened:
+    async with open_services(ready_settings(refresh_cron="17 3 * * *")) as opened:
+        await opened.sources.remove("knowledge")
         opened.schedule.start()
         with caplog.at_level(logging.ERROR, logger="core.operations.scheduler"):
             await job_done(opened.schedule)
-        assert "Correct KNOWLEDGE_DIR" in caplog.text
+        assert "There is no page to index" in caplog.text
         assert opened.schedule.next_run is not None
-        assert (await opened.library.runs())[0].status is RunStatus.FAILED
+        assert (await opened.runs.latest())[0].status is RunStatus.FAILED
 
 
 async def test_stopped_schedule_can_be_stopped_again(services: Services) -> None:
@@ -112,12 +113,6 @@ async def test_stopped_schedule_can_be_stopped_again(services: Services) -> None
     schedule.start()
     schedule.stop()
     schedule.stop()
-
-
-async def next_scheduled_run(schedule: RefreshSchedule, refresher: Refresher) -> object:
-    await job_done(schedule)
-    assert not refresher.running
-    return (await refresher._library.runs(1))[0]
 
 
 async def job_done(schedule: RefreshSchedule) -> None:

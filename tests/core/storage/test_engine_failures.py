@@ -60,13 +60,13 @@ async def test_message_of_no_session_is_refused(database: Database) -> None:
 async def test_block_that_raises_stores_nothing(database: Database) -> None:
     async def break_off() -> None:
         async with database.begin() as db:
-            await db.execute(text("INSERT INTO sources VALUES ('1', 'folder', '/pages', '2026-01-01', NULL)"))
+            await db.execute(text("INSERT INTO seeded_sources VALUES ('docs')"))
             raise RuntimeError("in the middle")
 
     with pytest.raises(RuntimeError, match="in the middle"):
         await break_off()
     async with database.begin() as db:
-        assert (await db.execute(text("SELECT count(*) FROM sources"))).scalar_one() == 0
+        assert (await db.execute(text("SELECT count(*) FROM seeded_sources"))).scalar_one() == 0
 
 
 async def test_database_without_tables_asks_to_be_migrated(database_url: str) -> None:

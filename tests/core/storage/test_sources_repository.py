@@ -39,7 +39,7 @@ async def test_source_comes_back_as_it_was_added(sources: Sources) -> None:
 
 async def test_name_that_is_taken_is_refused_and_the_first_stays(sources: Sources) -> None:
     await sources.add(WEB)
-    with pytest.raises(InputError, match="'mlflow' already. Choose another name"):
+    with pytest.raises(InputError, match=r"'mlflow' already\. Choose another name"):
         await sources.add(replace(WEB, location="https://example.org"))
     assert await sources.all() == [WEB]
 

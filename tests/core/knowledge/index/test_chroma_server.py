@@ -95,8 +95,8 @@ async def test_versions_of_the_server_are_promoted_and_retired_without_a_call_el
         run = await on_server.refresher.finished("test", rebuild=True)
         assert run.status is RunStatus.PROMOTED
         assert (await on_server.retriever.search("drift threshold", 1))[0].document == "monitoring/gaugeworks.md"
-    versions = await on_server.library.versions()
-    assert [version.stage for version in versions] == [Stage.PRODUCTION, Stage.ARCHIVED]
+    versions = await on_server.versions.all()
+    assert [version.stage for version in versions] == [Stage.PRODUCTION, Stage.ARCHIVED, Stage.ARCHIVED]
     peers = {connection.raddr.ip for connection in chroma[1].net_connections() if connection.raddr}
     assert peers == {"127.0.0.1"}
 

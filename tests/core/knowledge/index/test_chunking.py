@@ -3,13 +3,11 @@
 from collections.abc import Callable
 
 import pytest
-from core.knowledge.sources import read_documents
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.domain.knowledge import Document, Passage
-from core.knowledge.index.chunk import MAX_TOKENS, anchor, chunk, embedding_text
-from core.knowledge.index.embed import MAX_TOKENS as READ_TOKENS
+from core.knowledge.index.chunk import MAX_TOKENS, WHOLE_TOKENS, anchor, chunk, embedding_texts
 from core.knowledge.index.embed import Embedder
 from core.settings import ROOT
 
@@ -78,17 +76,58 @@ def test_long_section_is_cut_between_blocks(document: Make) -> None:
 @pytest.mark.parametrize(
     "block",
     [
-        "```python\n" + "\n\n".join(f"line_{n} = {n}" for n in range(300)) + "\n```",
-        "~~~\n# no heading\n" + "\n".join(f"row {n}" for n in range(300)) + "\n~~~",
-        "| a | b |\n| --- | --- |\n" + "\n".join(f"| {n} | cell |" for n in range(200)),
-        "\n".join(f"- item {n}\n\n  more of it" for n in range(200)),
-        "> " + "\n> ".join(f"quoted {n}" for n in range(200)),
+        "```python\n" + "\n\n".join(f"line_{n} = {n}" for n in range(200)) + "\n```",
+        "~~~\n# no heading\n" + "\n".join(f"row {n}" for n in range(200)) + "\n~~~",
+        "| a | b |\n| --- | --- |\n" + "\n".join(f"| {n} | cell |" for n in range(100)),
     ],
-    ids=["fence", "tildes", "table", "list", "quotation"],
+    ids=["fence", "tildes", "table"],
 )
-def test_block_longer_than_a_passage_is_not_torn(document: Make, block: str) -> None:
+def test_code_and_tables_longer_than_a_passage_are_not_torn(document: Make, block: str) -> None:
     passages = chunk(document(f"# G\n\nbefore\n\n{block}\n\nafter"), words)
     assert texts(passages) == ["before", block, "after"]
+
+
+def test_very_long_fence_is_cut_between_lines_into_fences(document: Make) -> None:
+    lines = [f"line_{n} = {n}" for n in range(600)]
+    passages = texts(chunk(document("# G\n\n```python\n" + "\n".join(lines) + "\n```"), words))
+    assert len(passages) == 3
+    assert all(text.startswith("```python\n") and text.endswith("\n```") for text in passages)
+    assert [line for text in passages for line in text.split("\n")[1:-1]] == lines
+    assert max(words(text) for text in passages) <= WHOLE_TOKENS + 2
+
+
+def test_very_long_table_is_cut_between_rows_below_its_head(document: Make) -> None:
+    head, rows = "| a | b |\n| --- | --- |", [f"| {n} | cell |" for n in range(300)]
+    passages = texts(chunk(document("# G\n\n" + head + "\n" + "\n".join(rows)), words))
+    assert all(text.startswith(head + "\n") for text in passages)
+    assert [row for text in passages for row in text.split("\n")[2:]] == rows
+    assert max(words(text) for text in passages) <= MAX_TOKENS
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "\n".join(f"- item {n}" for n in range(200)),
+        "> " + "\n> ".join(f"quoted {n}" for n in range(200)),
+        " ".join(f"Sentence number {n} is here." for n in range(200)),
+        " ".join(f"word{n}" for n in range(600)),
+    ],
+    ids=["list", "quotation", "sentences", "words"],
+)
+def test_long_running_text_is_cut_and_no_word_of_it_lost(document: Make, block: str) -> None:
+    passages = texts(chunk(document(f"# G\n\n{block}"), words))
+    assert len(passages) > 1
+    assert max(words(text) for text in passages) <= MAX_TOKENS
+    assert " ".join(passages).split() == block.split()
+
+
+def test_long_passage_is_embedded_in_windows_below_its_title(document: Make) -> None:
+    lines = "\n".join(f"line_{n} = {n}" for n in range(200))
+    [passage] = chunk(document(f"# Guide\n\n```\n{lines}\n```"), words)
+    windows = embedding_texts(passage, words)
+    assert len(windows) > 1
+    assert all(window.startswith("Guide\n") and words(window) <= MAX_TOKENS + 1 for window in windows)
+    assert [line for window in windows for line in window.split("\n")[1:]] == passage.text.split("\n")
 
 
 def test_heading_inside_a_fence_is_code(document: Make) -> None:
@@ -166,18 +205,17 @@ def test_anchor_is_what_markdown_renderers_make(heading: str, fragment: str) -> 
     ],
 )
 def test_what_the_text_says_anyway_is_not_embedded_twice(headings: tuple[str, ...], text: str, embedded: str) -> None:
-    assert embedding_text(Passage("1", "g.md", "Guide", headings, "/", text)) == embedded
+    assert embedding_texts(Passage("1", "g.md", "Guide", headings, "/", text), words) == [embedded]
 
 
-def test_shipped_pages_fit_the_model_unless_a_single_block_is_longer(embedder: Embedder) -> None:
-    documents = read_documents(ROOT / "data" / "knowledge")
-    passages = [passage for document in documents for passage in chunk(document, embedder.count_tokens)]
-    cut = [p for p in passages if embedder.count_tokens(embedding_text(p)) > READ_TOKENS - 2 and not one_block(p)]
-    assert [(p.document, p.heading_path) for p in cut] == []
-
-
-def one_block(passage: Passage) -> bool:
-    return passage.text.startswith("```") or "\n\n" not in passage.text
+def test_whole_pages_fit_the_model_to_the_last_word(embedder: Embedder, document: Make) -> None:
+    pages = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "data" / "knowledge").glob("r*/*.md"))]
+    passages = [passage for page in pages for passage in chunk(document(page), embedder.count_tokens)]
+    sizes = [
+        embedder.count_tokens(text) for passage in passages for text in embedding_texts(passage, embedder.count_tokens)
+    ]
+    assert len(sizes) > 50
+    assert max(sizes) <= embedder.max_tokens - 2
 
 
 @st.composite
@@ -205,7 +243,7 @@ def block(kind: str, number: int, size: int) -> str:
         case "table":
             return f"| table{number} | b |\n| --- | --- |" + "\n| c | d |" * size
         case "list":
-            return f"- list{number}" + "\n- item\n\n  with more" * size
+            return f"- list{number}" + "\n- item\n\n  with more" * min(size, 50)
     return paragraph(f"paragraph{number}", size)
 
 

@@ -10,8 +10,12 @@ import numpy as np
 import pytest
 
 from core.errors import KnowledgeError
-from core.knowledge.index.embed import DIMENSIONS, Embedder
+from core.knowledge.index import bulk
+from core.knowledge.index.bulk import AGREEMENT, WORTH_LOADING, BulkEmbedder, fastest
+from core.knowledge.index.embed import Embedder
 from core.settings import child_environment
+
+DIMENSIONS = 384
 
 TEXTS = [
     "How do I create a DVC pipeline?",
@@ -85,12 +89,37 @@ def test_threads_share_one_model(embedder: Embedder) -> None:
     assert all(np.abs(result - expected).max() < 1e-5 for result in results)
 
 
-@pytest.mark.parametrize("broken", ["missing", "model.onnx", "tokenizer.json"])
+def test_questions_are_read_as_passages_are_by_a_model_without_prompts(embedder: Embedder) -> None:
+    assert np.abs(embedder.embed_query(TEXTS[0]) - embedder.embed([TEXTS[0]])[0]).max() < 1e-5
+
+
+def test_bulk_agrees_with_fp32(embedder: Embedder, packaged_model: Path) -> None:
+    vectors = BulkEmbedder(embedder, packaged_model, "cpu").embed(TEXTS[3:])
+    assert (vectors.shape, vectors.dtype) == ((3, DIMENSIONS), np.float32)
+    assert (vectors * embedder.embed(TEXTS[3:])).sum(axis=1).min() > AGREEMENT
+
+
+def test_few_texts_are_not_worth_loading_more(embedder: Embedder, packaged_model: Path) -> None:
+    assert fastest(embedder, packaged_model, WORTH_LOADING - 1) is embedder
+
+
+def test_bulk_that_cannot_be_used_gives_way_with_a_warning(
+    embedder: Embedder, packaged_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    manifest = json.loads((packaged_model / "manifest.json").read_text())
+    (tmp_path / "manifest.json").write_text(json.dumps({**manifest, "model": str(tmp_path / "nowhere")}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bulk, "_device", lambda: "cpu")
+        assert fastest(embedder, tmp_path, WORTH_LOADING) is embedder
+    assert "fp32 is used" in caplog.text
+
+
+@pytest.mark.parametrize("broken", ["missing", "manifest.json", "model.onnx", "tokenizer.json"])
 def test_folder_without_a_whole_model_is_named(tmp_path: Path, packaged_model: Path, broken: str) -> None:
     folder = tmp_path / "model"
     if broken != "missing":
         folder.mkdir()
-        for name in ("model.onnx", "tokenizer.json"):
+        for name in ("manifest.json", "model.onnx", "tokenizer.json"):
             (folder / name).symlink_to(packaged_model / name)
         (folder / broken).unlink()
         (folder / broken).write_bytes(b"{cut off")

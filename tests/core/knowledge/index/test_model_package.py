@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import KnowledgeError
-from core.knowledge.index.package import PARITY, WEIGHTS_SHA256, ensure_model, is_packaged
+from core.knowledge.index.embed import Embedder
+from core.knowledge.index.package import WEIGHTS_SHA256, ensure_model, is_packaged, origin
 
 
 @pytest.fixture
@@ -27,9 +28,28 @@ def model_dir(tmp_path: Path) -> Path:
 def test_packaged_model_agrees_with_the_original(packaged_model: Path) -> None:
     manifest = json.loads((packaged_model / "manifest.json").read_text())
     assert manifest["weights_sha256"] == WEIGHTS_SHA256
-    assert manifest["parity"] >= PARITY
-    assert {path.name for path in packaged_model.iterdir()} == {"manifest.json", "model.onnx", "tokenizer.json"}
+    assert (manifest["dimensions"], manifest["max_tokens"], manifest["query_prompt"]) == (384, 256, "")
+    assert {path.name for path in packaged_model.iterdir()} >= {"manifest.json", "model.onnx", "tokenizer.json"}
     assert [path.name for path in packaged_model.parent.iterdir()] == [packaged_model.name]
+
+
+def test_another_model_is_packaged_with_its_own_measures_and_prompts(tiny_model: tuple[str, Path]) -> None:
+    name, packaged = tiny_model
+    assert is_packaged(packaged, name)
+    assert not is_packaged(packaged)
+    assert origin(packaged) == name
+    embedder = Embedder(packaged)
+    assert (embedder.name, embedder.dimensions, embedder.max_tokens) == (name, 32, 64)
+    asked, same = embedder.embed_query("How?"), embedder.embed(["How?"])[0]
+    assert asked.shape == (32,)
+    assert asked @ same < 0.9999  # a question and a passage stand behind different prompts
+    assert len(embedder.encode(["word " * 100])[0]) == 64
+
+
+def test_model_that_does_not_exist_is_told_by_its_setting(model_dir: Path, tmp_path: Path) -> None:
+    with pytest.raises(KnowledgeError, match=r"could not be packaged: .* Correct EMBEDDING_MODEL"):
+        ensure_model(model_dir, str(tmp_path / "nowhere"))
+    assert not model_dir.exists()
 
 
 def test_second_call_does_nothing(packaged_model: Path, model_dir: Path, install: Path) -> None:

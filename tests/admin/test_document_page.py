@@ -1,0 +1,70 @@
+from datetime import timedelta
+
+import pytest
+from nicegui import ui
+from nicegui.testing import User
+
+from core.bootstrap import Services
+from core.domain.knowledge import Document, Look, PageNews, Source, SourceKind
+
+
+async def test_document_is_shown_with_product_reference_and_anchors(owner: User) -> None:
+    await owner.open("/knowledge")
+    targets = [link.props["href"] for link in owner.find(kind=ui.link).elements]
+    assert "/knowledge/quillstore.md" in targets
+    await owner.open("/knowledge/quillstore.md")
+
+    for text in ("Quillstore keeps trained models", "quillstore.md", "looked at"):
+        await owner.should_see(text)
+    links = {link.text: link.props["href"] for link in owner.find(kind=ui.link).elements}
+    assert links["Reference ↗"] == "https://example.org/quillstore"
+    assert links["Source knowledge"] == "/sources/knowledge"
+    html = next(iter(owner.find(kind=ui.html).elements)).props["innerHTML"]
+    assert 'id="push-a-model-to-quillstore"' in html
+    assert "<h1" not in html
+
+
+async def test_every_passage_links_to_an_anchor_that_exists(owner: User, console_services: Services) -> None:
+    live = await console_services.retriever.live()
+    addresses = {passage.address for passage in live.get(list(live.contents.places)) if "#" in passage.address}
+    assert addresses
+
+    for address in addresses:
+        path, _, fragment = address.removeprefix("/admin").partition("#")
+        await owner.open(path)
+        html = next(iter(owner.find(kind=ui.html).elements)).props["innerHTML"]
+        assert f'id="{fragment}"' in html
+
+
+@pytest.mark.parametrize("path", ["missing.md", "../../../etc/passwd", "%2e%2e/settings.py", "monitoring/"])
+async def test_unknown_page_says_so(owner: User, path: str) -> None:
+    reply = await owner.http_client.get(f"/knowledge/{path}")
+
+    assert reply.status_code == 404
+
+
+async def test_page_of_a_site_shows_its_address_and_that_it_is_gone(owner: User, console_services: Services) -> None:
+    source = Source("tide", SourceKind.PAGE, "https://tide.example/start")
+    await console_services.sources.add(source)
+    document = Document(
+        path="tide/tide.example/start",
+        title="Tidewatch",
+        product="Tidewatch",
+        address="https://tide.example/start",
+        reference="",
+        text="Tidewatch measures drift.",
+        content_hash="f" * 64,
+        source="tide",
+        language="en",
+    )
+    news = PageNews(document.address, document.path, Look.FRESH, document)
+    gone = PageNews(document.address, document.path, Look.GONE, reason="The site says 404.")
+    for look in (news, gone):
+        await console_services.library.record("tide", [look], grace=timedelta(days=7))
+
+    await owner.open("/knowledge/tide/tide.example/start")
+
+    for text in ("language en", "Gone at its source", "The site says 404. What is shown is the last copy."):
+        await owner.should_see(text)
+    link = next(iter(owner.find(kind=ui.link, content="https://tide.example/start ↗").elements))
+    assert (link.props["href"], link.props["target"]) == ("https://tide.example/start", "_blank")
