@@ -19,6 +19,7 @@ from core.knowledge.gathering.fetch import Fetcher
 from core.knowledge.gathering.gather import Gatherer
 from core.knowledge.index.dense import IndexPlace
 from core.knowledge.index.embed import Embedder
+from core.knowledge.index.models import Models
 from core.knowledge.index.package import ensure_model
 from core.knowledge.index.worker import BuildWorker
 from core.knowledge.indexer import Indexer
@@ -81,7 +82,8 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     place = IndexPlace(settings.index_dir, settings.chroma_url)
     embedder = await asyncio.to_thread(Embedder, settings.model_dir)
     reranker = await asyncio.to_thread(Reranker, settings.rerank_model) if settings.rerank_model else None
-    retriever = Retriever(versions, embedder, place, settings.address, reranker)
+    models = Models(embedder, settings.model_dir_of)
+    retriever = Retriever(versions, models, place, settings.address, reranker)
     fetcher = Fetcher(contact=settings.public_url or "")
     gatherer = Gatherer(fetcher, settings.var_dir / "repositories")
     evaluator = Evaluator(versions, retriever, settings.golden_file, settings.golden_tolerance)

@@ -213,7 +213,11 @@ class Settings(BaseSettings):
     @property
     def model_dir(self) -> Path:
         """Where the packaged embedding model stands."""
-        return self.var_dir / "models" / re.sub(r"[^A-Za-z0-9._-]+", "-", self.embedding_model).strip("-.")
+        return self.model_dir_of(self.embedding_model)
+
+    def model_dir_of(self, model: str) -> Path:
+        """Where an embedding model stands when it is packaged; those of earlier settings stay."""
+        return self.var_dir / "models" / re.sub(r"[^A-Za-z0-9._-]+", "-", model).strip("-.")
 
     @property
     def index_dir(self) -> Path:

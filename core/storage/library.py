@@ -47,7 +47,7 @@ class Library:
             .order_by(DocumentRow.path)
         )
         async with self._database.begin() as db:
-            return [_page(row, title) for row, title in (await db.execute(query)).tuples()]
+            return [_page(row, title) for row, title in (await db.execute(query))]
 
     async def record(self, source: str, news: Sequence[PageNews], *, grace: timedelta) -> bool:
         """Writes down what looks at pages of a source brought; gives False when the source is gone meanwhile.
@@ -66,7 +66,7 @@ class Library:
         """The content hash of every page that belongs into the index, by path."""
         query = select(DocumentRow.path, DocumentRow.content_hash).where(DocumentRow.content_hash != "")
         async with self._database.begin() as db:
-            return dict((await db.execute(query)).tuples().all())
+            return dict((await db.execute(query)).all())
 
     async def sources_of(self, paths: Sequence[str]) -> dict[str, str]:
         """The name of the source of each page, by path; from the record of changes for pages that have left."""
@@ -77,7 +77,7 @@ class Library:
             for start in range(0, len(paths), BATCH):
                 part = paths[start : start + BATCH]
                 for query, column in ((past, ChangedPageRow.path), (present, DocumentRow.path)):
-                    names |= dict((await db.execute(query.where(column.in_(part)))).tuples().all())
+                    names |= dict((await db.execute(query.where(column.in_(part)))).all())
         return names
 
     async def problems(self, limit: int = 50) -> list[Page]:
@@ -90,14 +90,14 @@ class Library:
             .limit(limit)
         )
         async with self._database.begin() as db:
-            return [_page(row, title) for row, title in (await db.execute(query)).tuples()]
+            return [_page(row, title) for row, title in (await db.execute(query))]
 
     async def read(self, paths: Sequence[str]) -> AsyncGenerator[Document]:
         """The documents at `paths`, in batches below the surface; those without content are left out."""
         for start in range(0, len(paths), BATCH):
             query = _documents().where(DocumentRow.path.in_(paths[start : start + BATCH])).order_by(DocumentRow.path)
             async with self._database.begin() as db:
-                found = [_document(*row) for row in (await db.execute(query)).tuples()]
+                found = [_document(*row) for row in (await db.execute(query))]
             for document in found:
                 yield document
 
@@ -108,7 +108,7 @@ class Library:
             columns = (ContentRow.title, ContentRow.product, ContentRow.text)
             query = query.where(or_(*(column.icontains(search.strip(), autoescape=True) for column in columns)))
         async with self._database.begin() as db:
-            return [_document(*row) for row in (await db.execute(query)).tuples()]
+            return [_document(*row) for row in (await db.execute(query))]
 
     async def count(self) -> int:
         """Number of documents."""
@@ -119,7 +119,7 @@ class Library:
     async def document(self, path: str) -> Document | None:
         """One document by its path."""
         async with self._database.begin() as db:
-            row = (await db.execute(_documents().where(DocumentRow.path == path))).tuples().first()
+            row = (await db.execute(_documents().where(DocumentRow.path == path))).first()
             return _document(*row) if row else None
 
     async def put_back(self, contents: Mapping[str, str], sources: Mapping[str, str]) -> None:

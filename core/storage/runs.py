@@ -70,7 +70,7 @@ class Runs:
             .limit(limit)
         )
         async with self._database.begin() as db:
-            return [_run(run, version) for run, version in (await db.execute(query)).tuples()]
+            return [_run(run, version) for run, version in (await db.execute(query))]
 
 
 def _run(row: RefreshRunRow, version: IndexVersionRow | None) -> RefreshRun:

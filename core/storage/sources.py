@@ -45,7 +45,7 @@ class Sources:
             .group_by(SourceRow.name)
         )
         async with self._database.begin() as db:
-            return dict((await db.execute(query)).tuples().all())
+            return dict((await db.execute(query)).all())
 
     async def add(self, source: Source) -> None:
         """Stores a new source. Raises NameTaken."""

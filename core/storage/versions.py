@@ -182,7 +182,7 @@ class Versions:
             .order_by(IndexContentRow.path)
         )
         async with self._database.begin() as db:
-            for path, content_hash, passages in (await db.execute(query)).tuples():
+            for path, content_hash, passages in await db.execute(query):
                 yield IndexedPage(path, content_hash, tuple(passages))
 
     async def held(self, version_id: str) -> dict[str, str]:
@@ -190,7 +190,7 @@ class Versions:
         query = select(IndexContentRow.path, IndexContentRow.content_hash)
         async with self._database.begin() as db:
             rows = await db.execute(query.where(IndexContentRow.version_id == version_id))
-            return dict(rows.tuples().all())
+            return dict(rows.all())
 
     async def configuration(self, version_id: str) -> dict[str, Any]:
         """The model and the settings that a version was built with; empty for one that is unknown."""

@@ -8,6 +8,7 @@ of the least priority, so that neither the event loop nor the serving process's 
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -69,7 +70,7 @@ class Build:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._model_dir = Path(job.model_dir)
-        self._embedder = Embedder(self._model_dir)
+        self._embedder = Embedder(self._model_dir, load=False)
         self._engine: Embeds | None = None
         self._output = Path(job.output)
         place = IndexPlace(Path(job.folder), job.url)
@@ -139,11 +140,19 @@ def _say(line: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
+def _end_with_the_parent() -> None:
+    """Waits until the other end of standard input is closed, as it is when the parent was killed."""
+    sys.stdin.read()
+    os._exit(1)
+
+
 def main() -> None:
-    """Does the job on standard input."""
+    """Does the job on standard input, for as long as the process that asked for it is there."""
     if hasattr(os, "nice"):
         os.nice(NICE)
-    Build(Job(**json.load(sys.stdin))).run()
+    job = Job(**json.loads(sys.stdin.readline()))
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    Build(job).run()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ for a few passages by the build; many passages go through `core.knowledge.index.
 """
 
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,14 +25,13 @@ Vectors = npt.NDArray[np.float32]
 class Embedder:
     """The embedding model. Safe to share between threads.
 
-    `identity` names the weights: vectors of equal identity can be compared. Raises KnowledgeError when the folder
-    does not hold a packaged model.
+    `identity` names the weights: vectors of equal identity can be compared. Without `load` the network is read when
+    it is first used, for those who mostly count tokens. Raises KnowledgeError when the folder does not hold a packaged
+    model.
     """
 
-    def __init__(self, model_dir: Path) -> None:
-        options = cast("Any", ort.SessionOptions())
-        options.enable_cpu_mem_arena = False  # the arena keeps the peak of the longest batch for ever
-        options.log_severity_level = 3
+    def __init__(self, model_dir: Path, *, load: bool = True) -> None:
+        self._model_dir = model_dir
         try:
             manifest = json.loads((model_dir / "manifest.json").read_text())
             self.name = str(manifest["model"])
@@ -41,16 +41,14 @@ class Embedder:
             self._prompts = (str(manifest["query_prompt"]), str(manifest["passage_prompt"]))
             self.pad_id = int(manifest["pad_id"])
             self._tokenizer: Tokenizer = Tokenizer.from_file(str(model_dir / "tokenizer.json"))
-            self._session = ort.InferenceSession(
-                str(model_dir / "model.onnx"), sess_options=options, providers=["CPUExecutionProvider"]
-            )
+            if load:
+                self._session.get_inputs()
         except Exception as error:  # both libraries raise bare Exception subclasses of their own for a bad file
             raise KnowledgeError(
                 f"The embedding model in {model_dir} cannot be loaded. Delete that folder; the next start packages "
                 "it again.",
                 detail=str(error),
             ) from error
-        self._inputs = {given.name for given in cast("list[Any]", self._session.get_inputs())}
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
 
@@ -79,16 +77,26 @@ class Embedder:
     def _run(self, rows: list[list[int]]) -> Vectors:
         ids, mask = padded(rows, self.pad_id)
         feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        feed = {name: value for name, value in feed.items() if name in self._inputs}
+        wanted = {given.name for given in cast("list[Any]", self._session.get_inputs())}
+        feed = {name: value for name, value in feed.items() if name in wanted}
         return np.asarray(self._session.run(["embedding"], feed)[0], dtype=np.float32)
+
+    @cached_property
+    def _session(self) -> ort.InferenceSession:
+        options = cast("Any", ort.SessionOptions())
+        options.enable_cpu_mem_arena = False  # the arena keeps the peak of the longest batch for ever
+        options.log_severity_level = 3
+        return ort.InferenceSession(
+            str(self._model_dir / "model.onnx"), sess_options=options, providers=["CPUExecutionProvider"]
+        )
 
     def _cut(self, ids: list[int]) -> list[int]:
         return ids if len(ids) <= self.max_tokens else [*ids[: self.max_tokens - 1], ids[-1]]
 
 
-def padded(rows: list[list[int]], pad: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Rows of word pieces as one array, shape (rows, longest), with the mask of what is real."""
-    width = max(len(row) for row in rows)
+def padded(rows: list[list[int]], pad: int, width: int = 0) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Rows of word pieces as one array, shape (rows, longest or `width`), with the mask of what is real."""
+    width = max(width, *(len(row) for row in rows))
     ids = np.full((len(rows), width), pad, dtype=np.int64)
     mask = np.zeros_like(ids)
     for i, row in enumerate(rows):

@@ -47,7 +47,7 @@ def terms(text: str) -> Iterator[str]:
         yield word.lower()
         names = _JOINT.split(word)
         humps = [hump for name in names for hump in _HUMP.split(name) if hump]
-        if len(humps) > 1:
+        if len(humps) > 1 or humps[:1] != [word]:
             whole = dict.fromkeys([*word.split("."), *names, *humps])
             yield from (part.lower() for part in whole if part and part != word)
 

@@ -13,7 +13,7 @@ from typing import Self
 from core.domain.knowledge import IndexVersion, Passage
 from core.errors import IndexCorrupt
 from core.knowledge.index.dense import CORRUPT, IndexPlace, PassageIndex
-from core.knowledge.index.embed import Vectors
+from core.knowledge.index.embed import Embedder, Vectors
 from core.knowledge.index.lexical import LexicalIndex
 
 READ_BATCH = 500
@@ -42,21 +42,27 @@ class OpenVersion:
         passages: LexicalIndex,
         pages: LexicalIndex,
         contents: Contents,
+        *,
+        embedder: Embedder,
     ) -> None:
         self.version = version
         self.contents = contents
         self.dense = dense
         self.passages = passages
         self.pages = pages
+        self.embedder = embedder
 
     @classmethod
-    def open(cls, place: IndexPlace, version: IndexVersion, contents: Contents) -> Self:
-        """Opens a version; the lexical side is made again where it is missing or behind. Raises IndexCorrupt."""
+    def open(cls, place: IndexPlace, version: IndexVersion, contents: Contents, embedder: Embedder) -> Self:
+        """Opens a version; the lexical side is made again where it is missing or behind. Raises IndexCorrupt.
+
+        `embedder` is the model that the version was built with; questions go through it.
+        """
         dense = PassageIndex.open(place, version.id, passages=len(contents.places))
         folder = place.lexical_folder(version.id)
         lexical = open_lexical(folder, version.revision) if folder else None
         passages, pages = lexical or _rebuilt(dense, contents, folder)
-        opened = cls(version, dense, passages, pages, contents)
+        opened = cls(version, dense, passages, pages, contents, embedder=embedder)
         if folder and lexical is None:
             mark_revision(folder, version.revision)
         return opened

@@ -8,6 +8,7 @@ import hashlib
 import sqlite3
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -41,12 +42,26 @@ class VectorCache:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._db.execute("DELETE FROM vectors WHERE used_at < ?", (time.time() - KEPT_SECONDS,))
-        self._db.commit()
+        with suppress(sqlite3.DatabaseError):
+            self._db.execute("DELETE FROM vectors WHERE used_at < ?", (time.time() - KEPT_SECONDS,))
+            self._db.commit()
         self._db.close()
 
     def get(self, texts: Iterable[str]) -> dict[str, Vectors]:
-        """The known vectors, shape (dimensions,), by text."""
+        """The known vectors, shape (dimensions,), by text; none from a file that is damaged."""
+        try:
+            return self._look_up(texts)
+        except sqlite3.DatabaseError:
+            return {}
+
+    def put(self, texts: list[str], vectors: Vectors) -> None:
+        """Remembers vectors, shape (n, dimensions), of `texts`, unless the file is damaged."""
+        rows = [(self._model, _key(text), row.tobytes(), time.time()) for text, row in zip(texts, vectors, strict=True)]
+        with suppress(sqlite3.DatabaseError):
+            self._db.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)", rows)
+            self._db.commit()
+
+    def _look_up(self, texts: Iterable[str]) -> dict[str, Vectors]:
         keys = {_key(text): text for text in texts}
         found: dict[str, Vectors] = {}
         names = list(keys)
@@ -58,12 +73,6 @@ class VectorCache:
             found |= {keys[key]: np.frombuffer(vector, dtype=np.float32) for key, vector in rows}
             self._db.execute(f"UPDATE vectors SET used_at = ? WHERE {same}", (time.time(), self._model, *part))  # noqa: S608
         return found
-
-    def put(self, texts: list[str], vectors: Vectors) -> None:
-        """Remembers vectors, shape (n, dimensions), of `texts`."""
-        rows = [(self._model, _key(text), row.tobytes(), time.time()) for text, row in zip(texts, vectors, strict=True)]
-        self._db.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)", rows)
-        self._db.commit()
 
     def _open(self) -> sqlite3.Connection:
         try:

@@ -92,9 +92,8 @@ async def _work(job: Job, tell: Tell) -> None:
     complaints = asyncio.create_task(worker.stderr.read())
     try:
         with suppress(BrokenPipeError, ConnectionResetError):  # a worker that died says why on standard error
-            worker.stdin.write(json.dumps(asdict(job)).encode())
-            await worker.stdin.drain()
-            worker.stdin.close()
+            worker.stdin.write(json.dumps(asdict(job)).encode() + b"\n")
+            await worker.stdin.drain()  # and it stays open: the worker ends when this process is gone
         async for line in worker.stdout:
             await tell(Progress(**json.loads(line)))
         status = await worker.wait()

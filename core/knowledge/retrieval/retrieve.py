@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from core.domain.knowledge import IndexVersion, Passage
 from core.errors import IndexCorrupt, IndexMissing
 from core.knowledge.index.dense import CORRUPT, IndexPlace
-from core.knowledge.index.embed import Embedder, Vectors
+from core.knowledge.index.embed import Vectors
 from core.knowledge.index.lexical import subject, terms
+from core.knowledge.index.models import Models
 from core.knowledge.index.opened import Contents, OpenVersion
 from core.knowledge.retrieval.assemble import LOOKED_AT, assemble
 from core.knowledge.retrieval.rank import Evidence, coverage, fuse, pages_of, weight
@@ -57,13 +58,13 @@ class Retriever:
     def __init__(
         self,
         versions: Versions,
-        embedder: Embedder,
+        models: Models,
         place: IndexPlace,
         public_url: str,
         reranker: Reranker | None = None,
     ) -> None:
         self._versions = versions
-        self._embedder = embedder
+        self._models = models
         self._place = place
         self._public_url = public_url
         self._reranker = reranker
@@ -128,9 +129,14 @@ class Retriever:
             self._changing = False
 
     async def open(self, version: IndexVersion) -> OpenVersion:
-        """Opens any version, beside the live one. The caller closes it."""
+        """Opens any version, beside the live one, with the embedding model that it was built with.
+
+        The caller closes it. Raises KnowledgeError when that model is not packaged here any more.
+        """
         pages = {page.path: page.passages async for page in self._versions.contents(version.id)}
-        return await asyncio.to_thread(OpenVersion.open, self._place, version, Contents.of(pages))
+        built_with = await self._versions.configuration(version.id)
+        embedder = await asyncio.to_thread(self._models.get, built_with)
+        return await asyncio.to_thread(OpenVersion.open, self._place, version, Contents.of(pages), embedder)
 
     def close(self) -> None:
         """Closes the open version, and the one before it, which searches may still have been using."""
@@ -144,7 +150,7 @@ class Retriever:
         return self._public_url + address if address.startswith("/") else address
 
     def _find(self, opened: OpenVersion, query: str, count: int, scope: Scope) -> Found:
-        vector = self._embedder.embed_query(query)
+        vector = opened.embedder.embed_query(query)
         wanted = {"sources": scope.sources, "products": scope.products}
         contents = opened.contents
         dense = opened.dense.nearest(vector, DEPTH, **wanted)

@@ -10,6 +10,7 @@ import pytest
 from core.domain.knowledge import IndexVersion, Passage, Stage
 from core.errors import IndexCorrupt
 from core.knowledge.index.dense import IndexPlace
+from core.knowledge.index.embed import Embedder
 from core.knowledge.index.opened import Contents, OpenVersion
 from core.knowledge.index.sinks import VersionSink
 from core.storage.ids import now
@@ -39,12 +40,12 @@ def place(tmp_path: Path) -> IndexPlace:
 
 
 @pytest.fixture
-def open_it(place: IndexPlace) -> Iterator[Callable[..., OpenVersion]]:
+def open_it(place: IndexPlace, embedder: Embedder) -> Iterator[Callable[..., OpenVersion]]:
     """Opens the version as it is then; all are closed at the end."""
     opened: list[OpenVersion] = []
 
     def make(version: IndexVersion = VERSION, pages: dict[str, tuple[str, ...]] = PAGES) -> OpenVersion:
-        opened.append(OpenVersion.open(place, version, Contents.of(pages)))
+        opened.append(OpenVersion.open(place, version, Contents.of(pages), embedder))
         return opened[-1]
 
     yield make
