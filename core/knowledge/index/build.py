@@ -5,12 +5,14 @@ passages and vectors of a change as files; on standard output one JSON line a st
 of the least priority, so that neither the event loop nor the serving process's memory notices.
 """
 
+import functools
 import json
 import os
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,9 @@ from core.knowledge.index.vectors import VectorCache
 
 PENDING = 1_000
 """Texts that are gathered before they are embedded, so that batches are of like length and memory stays flat."""
+
+REMEMBERED_COUNTS = 10_000
+"""Texts whose length is remembered: a block is counted by itself, then as part of its section."""
 
 NICE = 19
 
@@ -56,6 +61,7 @@ class Pending:
     passages: list[Passage] = field(default_factory=list[Passage])
     texts: list[list[str]] = field(default_factory=list[list[str]])
     size: int = 0
+    pages: int = 0
 
     def add(self, passage: Passage, texts: list[str]) -> None:
         """Takes a passage with the texts that are embedded for it."""
@@ -75,51 +81,68 @@ class Build:
         self._output = Path(job.output)
         place = IndexPlace(Path(job.folder), job.url)
         self._sink: Sink = VersionSink(place, job.version_id) if job.version_id else ChangeSink(self._output)
+        self._count_tokens = functools.lru_cache(REMEMBERED_COUNTS)(self._embedder.count_tokens)
+        self._done = 0
         self._started = time.monotonic()
 
     def run(self) -> None:
-        """Cuts and embeds every document, and says how far it is."""
-        seen: set[str] = set()
-        pending = Pending()
-        done = 0
+        """Cuts and embeds every document, and says how far it is.
+
+        What is cut is embedded and written by a thread of its own while the next pages are cut: most of embedding runs
+        outside of the interpreter.
+        """
         self._tell(0)
         with (
             VectorCache(Path(self._job.cache), self._embedder.identity) as cache,
-            (self._output / "contents.jsonl").open("w", encoding="utf-8") as contents,
+            ThreadPoolExecutor(1) as embedding,
         ):
-            for done, document in enumerate(_documents(Path(self._job.documents)), 1):
-                passages = chunk(document, self._embedder.count_tokens)
+            under_way: Future[None] | None = None
+            for pending in self._cut():
+                if under_way:
+                    under_way.result()
+                under_way = embedding.submit(self._flush, pending, cache)
+            if under_way:
+                under_way.result()
+        self._sink.close()
+
+    def _cut(self) -> Iterator[Pending]:
+        """The passages of all documents, gathered; notes which page has which."""
+        seen: set[str] = set()
+        pending = Pending()
+        with (self._output / "contents.jsonl").open("w", encoding="utf-8") as contents:
+            for document in _documents(Path(self._job.documents)):
+                passages = chunk(document, self._count_tokens)
                 ids = [passage.id for passage in passages]
                 contents.write(json.dumps([document.path, document.content_hash, ids]) + "\n")
                 for passage in passages:
                     if passage.id not in seen:
-                        pending.add(passage, embedding_texts(passage, self._embedder.count_tokens))
+                        pending.add(passage, embedding_texts(passage, self._count_tokens))
                         seen.add(passage.id)
                 if passages:
                     self._sink.add_page(passages)
+                pending.pages += 1
                 if pending.size >= PENDING:
-                    self._flush(pending, cache, done)
+                    yield pending
                     pending = Pending()
-                    self._tell(done)
-            self._flush(pending, cache, done)
-        self._sink.close()
-        self._tell(done)
+        yield pending
 
-    def _flush(self, pending: Pending, cache: VectorCache, done: int) -> None:
+    def _flush(self, pending: Pending, cache: VectorCache) -> None:
         texts = list(dict.fromkeys(text for texts in pending.texts for text in texts))
         known = cache.get(texts)
         missing = [text for text in texts if text not in known]
+        self._done += pending.pages
         if missing:
-            vectors = self._engine_for(len(missing), done).embed(missing)
+            vectors = self._engine_for(len(missing)).embed(missing)
             cache.put(missing, vectors)
             known |= dict(zip(missing, vectors, strict=True))
         held = [np.stack([known[text] for text in texts]) for texts in pending.texts]
         if pending.passages:
             self._sink.add(pending.passages, held)
+        self._tell(self._done)
 
-    def _engine_for(self, missing: int, done: int) -> Embeds:
+    def _engine_for(self, missing: int) -> Embeds:
         """The embedder for all that is probably still to come, going by what was missing so far."""
-        expected = missing * self._job.count // max(done, 1)
+        expected = missing * self._job.count // max(self._done, 1)
         if self._engine is None and expected >= WORTH_LOADING:
             self._engine = fastest(self._embedder, self._model_dir, expected)
         return self._engine or self._embedder

@@ -29,7 +29,7 @@ CONFIGURATION = {
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _LINE_END = re.compile(r"\r\n?|\n")
 _WORD = re.compile(r"[a-z0-9_]{3,}")
-_MARKDOWN = MarkdownIt("commonmark").enable("table")
+_MARKDOWN = MarkdownIt("commonmark").enable("table").disable("inline")
 
 
 @dataclass(frozen=True)

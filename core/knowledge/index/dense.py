@@ -6,7 +6,7 @@ and passages by id. A long passage has several vectors; all but the first stand 
 
 import json
 import shutil
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,9 @@ from core.knowledge.index.embed import Vectors
 
 WRITE_BATCH = 50
 """Rows a write: 500 freeze the interpreter for 0.2 s, and with it the event loop."""
+
+FILL_BATCH = 500
+"""Rows a write in the worker process, which serves nobody."""
 
 WINDOW = "#"
 """Between the id of a passage and the number of a further vector of it."""
@@ -117,14 +120,15 @@ class PassageIndex:
         """The ids of all passages held."""
         return {row.partition(WINDOW)[0] for row in self._collection.get(include=[])["ids"]}
 
-    def add(self, passages: Sequence[Passage], vectors: Sequence[Vectors]) -> None:
-        """Adds passages; each has its vectors, shape (n, dimensions)."""
-        rows = [row for passage, held in zip(passages, vectors, strict=True) for row in _rows(passage, held)]
-        for start in range(0, len(rows), WRITE_BATCH):
-            ids, embeddings, documents, metadatas = zip(*rows[start : start + WRITE_BATCH], strict=True)
-            self._collection.upsert(
-                ids=list(ids), embeddings=np.array(embeddings), documents=list(documents), metadatas=list(metadatas)
-            )
+    def fill(self, passages: Sequence[Passage], vectors: Sequence[Vectors]) -> None:
+        """Adds passages that are not there yet to a version that nobody reads; vectors of shape (n, dimensions)."""
+        for batch in _batches(passages, vectors, FILL_BATCH):
+            self._collection.add(**batch)
+
+    def put(self, passages: Sequence[Passage], vectors: Sequence[Vectors]) -> None:
+        """Adds passages, or what is missing of them, in steps small enough for a process that serves meanwhile."""
+        for batch in _batches(passages, vectors, WRITE_BATCH):
+            self._collection.upsert(**batch)
 
     def remove(self, ids: Sequence[str]) -> None:
         """Removes passages with all their vectors."""
@@ -214,6 +218,19 @@ def _filter(sources: Sequence[str], products: Sequence[str]) -> Any:
         {field: {"$in": list(values)}} for field, values in (("source", sources), ("product", products)) if values
     ]
     return {"$and": wanted} if len(wanted) > 1 else wanted[0] if wanted else None
+
+
+def _batches(passages: Sequence[Passage], vectors: Sequence[Vectors], size: int) -> Iterator[dict[str, Any]]:
+    """What Chroma's writing methods take, some rows at a time."""
+    rows = [row for passage, held in zip(passages, vectors, strict=True) for row in _rows(passage, held)]
+    for start in range(0, len(rows), size):
+        ids, embeddings, documents, metadatas = zip(*rows[start : start + size], strict=True)
+        yield {
+            "ids": list(ids),
+            "embeddings": np.array(embeddings),
+            "documents": list(documents),
+            "metadatas": list(metadatas),
+        }
 
 
 def _rows(passage: Passage, vectors: Vectors) -> list[tuple[str, Any, str, dict[str, str]]]:

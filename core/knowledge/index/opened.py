@@ -76,7 +76,7 @@ class OpenVersion:
 
     def add(self, passages: Sequence[Passage], vectors: Sequence[Vectors]) -> None:
         """Writes passages that become visible with `show`."""
-        self.dense.add(passages, vectors)
+        self.dense.put(passages, vectors)
         self.passages.remove(passage.id for passage in passages)  # of an attempt that failed half-way
         self.passages.add(passages)
         self.passages.commit()

@@ -43,7 +43,7 @@ class VersionSink:
 
     def add(self, passages: list[Passage], vectors: list[Vectors]) -> None:
         """Takes passages, each with its vectors."""
-        self._dense.add(passages, vectors)
+        self._dense.fill(passages, vectors)
         if self._lexical:
             self._lexical[0].add(passages)
 

@@ -49,7 +49,7 @@ def rows(*numbers: int) -> Vectors:
 
 def build(place: IndexPlace, version_id: str = "v1", count: int = COUNT) -> None:
     index = PassageIndex.create(place, version_id)
-    index.add([passage(number) for number in range(count)], [rows(number) for number in range(count)])
+    index.fill([passage(number) for number in range(count)], [rows(number) for number in range(count)])
     index.close()
 
 
@@ -94,7 +94,7 @@ def test_empty_version_can_be_opened_and_finds_nothing(place: IndexPlace) -> Non
 
 
 def test_long_passage_is_found_by_each_of_its_vectors_and_counts_once(index: PassageIndex) -> None:
-    index.add([passage(0), passage(1)], [rows(0, 5, 6), rows(1)])
+    index.fill([passage(0), passage(1)], [rows(0, 5, 6), rows(1)])
     assert index.count() == 4
     assert index.ids() == {"id-0", "id-1"}
     for number in (0, 5, 6):
@@ -104,7 +104,7 @@ def test_long_passage_is_found_by_each_of_its_vectors_and_counts_once(index: Pas
 
 
 def test_removed_passage_goes_with_all_its_vectors_and_may_be_removed_again(index: PassageIndex) -> None:
-    index.add([passage(0), passage(1)], [rows(0, 5, 6), rows(1)])
+    index.fill([passage(0), passage(1)], [rows(0, 5, 6), rows(1)])
     for _ in range(2):
         index.remove(["id-0"])
     assert index.count() == 1
@@ -113,13 +113,13 @@ def test_removed_passage_goes_with_all_its_vectors_and_may_be_removed_again(inde
 
 def test_passage_that_is_added_again_stands_there_once(index: PassageIndex) -> None:
     for text in ("first", "second"):
-        index.add([replace(passage(0), text=text)], [rows(0)])
+        index.fill([replace(passage(0), text=text)], [rows(0)])
     assert index.count() == 1
     assert index.get(["id-0"])["id-0"].text == "second"
 
 
 def test_search_keeps_to_sources_and_products(index: PassageIndex) -> None:
-    index.add(
+    index.fill(
         [passage(0, "a", "X"), passage(1, "a", "Y"), passage(2, "b", "X")],
         [rows(0), rows(1, 7), rows(2)],
     )
