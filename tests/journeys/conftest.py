@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 PAGES = Path(__file__).parents[1] / "pages"
+NO_SOURCES = PAGES / "none.toml"
 
 
 def free_port() -> int:
@@ -45,7 +46,8 @@ class Assistant:
     def environment(self, **settings: Any) -> dict[str, str]:
         base = {
             "PATH": os.environ["PATH"], "HOME": self.folder / "home", "VAR_DIR": self.var_dir, "PORT": self.port,
-            "KNOWLEDGE_DIR": PAGES, "REFRESH_CRON": "off", "ADMIN_PASSWORD": "a console password",
+            "KNOWLEDGE_DIR": PAGES, "SOURCES_FILE": NO_SOURCES, "REFRESH_CRON": "off",
+            "ADMIN_PASSWORD": "a console password",
         }  # fmt: skip
         return {name.upper(): str(value) for name, value in {**base, **self.settings, **settings}.items()}
 

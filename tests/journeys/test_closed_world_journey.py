@@ -32,7 +32,9 @@ def watch(event, arguments):
         if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
             tell("write", os.path.abspath(os.fsdecode(path)))
     elif event in CHANGES:
-        tell("write", os.path.abspath(os.fsdecode(arguments[0])))
+        inside = arguments[1] if event == "os.remove" else -1  # the folder that a relative path is meant from
+        folder = os.readlink(f"/proc/self/fd/{inside}") if inside >= 0 else ""
+        tell("write", os.path.abspath(os.path.join(folder, os.fsdecode(arguments[0]))))
 
 
 sys.addaudithook(watch)

@@ -36,7 +36,7 @@ async def test_mention_is_answered_once_in_its_thread(channel: SlackChannel, sla
     [reply] = slack.bot_messages()
     assert reply.thread_ts == act.ts
     assert "quill push churn" in reply.text
-    assert "— Push a model to Quillstore](http" in reply.text
+    assert "Store models with Quillstore](http" in reply.text
     assert await channel.check() == "Socket Mode"
 
 

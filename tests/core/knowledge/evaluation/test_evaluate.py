@@ -43,7 +43,8 @@ async def beside(services: Services, swapped: bool = False) -> IndexVersion:
         first, second = pages["quillstore.md"], pages["drumline.md"]
         pages |= {first.path: replace(second, path=first.path), second.path: replace(first, path=second.path)}
     candidate = replace(before, id=new_id(), stage=Stage.STAGING)
-    await services.versions.add(candidate, {}, list(pages.values()))
+    built_with = await services.versions.configuration(before.id)
+    await services.versions.add(candidate, built_with, list(pages.values()))
     folder = shutil.copytree(services.settings.index_dir / before.id, services.settings.index_dir / candidate.id)
     db = sqlite3.connect(folder / "chroma.sqlite3")
     db.execute("UPDATE collections SET name = ?", (f"passages-{candidate.id}",))

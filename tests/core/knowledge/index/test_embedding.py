@@ -5,14 +5,14 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from core.errors import KnowledgeError
-from core.knowledge.index import bulk
-from core.knowledge.index.bulk import AGREEMENT, WORTH_LOADING, BulkEmbedder, fastest
-from core.knowledge.index.embed import Embedder
+from core.knowledge.index.bulk import AGREEMENT, BATCH_TOKENS, WIDTH, WORTH_LOADING, BulkEmbedder, fastest
+from core.knowledge.index.embed import Embedder, Vectors
 from core.settings import child_environment
 
 DIMENSIONS = 384
@@ -93,8 +93,32 @@ def test_questions_are_read_as_passages_are_by_a_model_without_prompts(embedder:
     assert np.abs(embedder.embed_query(TEXTS[0]) - embedder.embed([TEXTS[0]])[0]).max() < 1e-5
 
 
-def test_bulk_agrees_with_fp32(embedder: Embedder, packaged_model: Path) -> None:
-    vectors = BulkEmbedder(embedder, packaged_model, "cpu").embed(TEXTS[3:])
+class Exactly(BulkEmbedder):
+    """An engine whose arithmetic is fp32, for what engines have in common."""
+
+    def run(self, features: dict[str, Any]) -> Vectors:
+        self.shapes.append(features["input_ids"].shape)
+        lengths = features["attention_mask"].sum(axis=1)
+        rows = [row[:length].tolist() for row, length in zip(features["input_ids"], lengths, strict=True)]
+        return np.concatenate([self._embedder._run([row]) for row in rows])
+
+    def __init__(self, embedder: Embedder) -> None:
+        super().__init__(embedder)
+        self.shapes: list[tuple[int, int]] = []
+
+
+def test_texts_of_any_length_come_back_in_their_order_from_batches_of_few_shapes(embedder: Embedder) -> None:
+    texts = [f"{'words and more ' * (n % 40)}{n}" for n in range(60)]
+    engine = Exactly(embedder)
+    vectors = engine.embed(texts)
+    assert (vectors * embedder.embed(texts)).sum(axis=1).min() > AGREEMENT
+    assert all(width % WIDTH == 0 and rows * width <= BATCH_TOKENS for rows, width in engine.shapes)
+    assert engine.embed([]).shape == (0, DIMENSIONS)
+
+
+def test_what_embeds_many_texts_agrees_with_fp32(embedder: Embedder, packaged_model: Path) -> None:
+    engine = fastest(embedder, packaged_model, WORTH_LOADING)
+    vectors = engine.embed(TEXTS[3:])
     assert (vectors.shape, vectors.dtype) == ((3, DIMENSIONS), np.float32)
     assert (vectors * embedder.embed(TEXTS[3:])).sum(axis=1).min() > AGREEMENT
 
@@ -103,15 +127,20 @@ def test_few_texts_are_not_worth_loading_more(embedder: Embedder, packaged_model
     assert fastest(embedder, packaged_model, WORTH_LOADING - 1) is embedder
 
 
-def test_bulk_that_cannot_be_used_gives_way_with_a_warning(
-    embedder: Embedder, packaged_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_engine_that_does_not_rank_like_fp32_is_not_used(
+    embedder: Embedder, packaged_model: Path, tmp_path: Path
 ) -> None:
     manifest = json.loads((packaged_model / "manifest.json").read_text())
-    (tmp_path / "manifest.json").write_text(json.dumps({**manifest, "model": str(tmp_path / "nowhere")}))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bulk, "_device", lambda: "cpu")
-        assert fastest(embedder, tmp_path, WORTH_LOADING) is embedder
-    assert "fp32 is used" in caplog.text
+    manifest["probes"] = manifest["probes"][::-1]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "model.onnx").symlink_to(packaged_model / "model.onnx")
+    assert fastest(embedder, tmp_path, WORTH_LOADING) is embedder
+
+
+def test_engine_that_cannot_be_loaded_gives_way(embedder: Embedder, packaged_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").symlink_to(packaged_model / "manifest.json")
+    (tmp_path / "model.onnx").write_bytes(b"cut off")
+    assert fastest(embedder, tmp_path, WORTH_LOADING) is embedder
 
 
 @pytest.mark.parametrize("broken", ["missing", "manifest.json", "model.onnx", "tokenizer.json"])

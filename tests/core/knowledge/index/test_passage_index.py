@@ -113,7 +113,7 @@ def test_removed_passage_goes_with_all_its_vectors_and_may_be_removed_again(inde
 
 def test_passage_that_is_added_again_stands_there_once(index: PassageIndex) -> None:
     for text in ("first", "second"):
-        index.fill([replace(passage(0), text=text)], [rows(0)])
+        index.put([replace(passage(0), text=text)], [rows(0)])
     assert index.count() == 1
     assert index.get(["id-0"])["id-0"].text == "second"
 
