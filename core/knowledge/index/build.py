@@ -23,7 +23,7 @@ from core.domain.knowledge import Document, Passage, Progress
 from core.knowledge.index.bulk import WORTH_LOADING, Embeds, fastest
 from core.knowledge.index.chunk import chunk, embedding_texts
 from core.knowledge.index.dense import IndexPlace
-from core.knowledge.index.embed import Embedder
+from core.knowledge.index.embed import Embedder, Vectors
 from core.knowledge.index.sinks import ChangeSink, Sink, VersionSink
 from core.knowledge.index.vectors import VectorCache
 
@@ -82,27 +82,35 @@ class Build:
         place = IndexPlace(Path(job.folder), job.url)
         self._sink: Sink = VersionSink(place, job.version_id) if job.version_id else ChangeSink(self._output)
         self._count_tokens = functools.lru_cache(REMEMBERED_COUNTS)(self._embedder.count_tokens)
-        self._done = 0
+        self._embedded = self._written = 0
         self._started = time.monotonic()
 
     def run(self) -> None:
         """Cuts and embeds every document, and says how far it is.
 
-        What is cut is embedded and written by a thread of its own while the next pages are cut: most of embedding runs
-        outside of the interpreter.
+        Pages are cut, embedded and written by a thread each: most of embedding and of writing runs outside of the
+        interpreter, so that the three go on side by side.
         """
         self._tell(0)
         with (
             VectorCache(Path(self._job.cache), self._embedder.identity) as cache,
             ThreadPoolExecutor(1) as embedding,
+            ThreadPoolExecutor(1) as writing,
         ):
-            under_way: Future[None] | None = None
+            embedded: Future[Future[None]] | None = None
+
+            def embed(pending: Pending, before: Future[Future[None]] | None) -> Future[None]:
+                vectors = self._embed(pending, cache)
+                if before:
+                    before.result().result()
+                return writing.submit(self._write, pending, vectors)
+
             for pending in self._cut():
-                if under_way:
-                    under_way.result()
-                under_way = embedding.submit(self._flush, pending, cache)
-            if under_way:
-                under_way.result()
+                if embedded:
+                    embedded.result()
+                embedded = embedding.submit(embed, pending, embedded)
+            if embedded:
+                embedded.result().result()
         self._sink.close()
 
     def _cut(self) -> Iterator[Pending]:
@@ -126,23 +134,27 @@ class Build:
                     pending = Pending()
         yield pending
 
-    def _flush(self, pending: Pending, cache: VectorCache) -> None:
+    def _embed(self, pending: Pending, cache: VectorCache) -> list[Vectors]:
+        """The vectors of each passage, shape (n, dimensions); what the cache knows is not computed again."""
         texts = list(dict.fromkeys(text for texts in pending.texts for text in texts))
         known = cache.get(texts)
         missing = [text for text in texts if text not in known]
-        self._done += pending.pages
+        self._embedded += pending.pages
         if missing:
             vectors = self._engine_for(len(missing)).embed(missing)
             cache.put(missing, vectors)
             known |= dict(zip(missing, vectors, strict=True))
-        held = [np.stack([known[text] for text in texts]) for texts in pending.texts]
+        return [np.stack([known[text] for text in texts]) for texts in pending.texts]
+
+    def _write(self, pending: Pending, vectors: list[Vectors]) -> None:
         if pending.passages:
-            self._sink.add(pending.passages, held)
-        self._tell(self._done)
+            self._sink.add(pending.passages, vectors)
+        self._written += pending.pages
+        self._tell(self._written)
 
     def _engine_for(self, missing: int) -> Embeds:
         """The embedder for all that is probably still to come, going by what was missing so far."""
-        expected = missing * self._job.count // max(self._done, 1)
+        expected = missing * self._job.count // max(self._embedded, 1)
         if self._engine is None and expected >= WORTH_LOADING:
             self._engine = fastest(self._embedder, self._model_dir, expected)
         return self._engine or self._embedder

@@ -6,11 +6,14 @@ of the build.
 """
 
 import logging
+import os
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from core.knowledge.index.embed import Embedder, Vectors, padded
 from core.knowledge.index.package import PROBES, origin, reference
@@ -21,8 +24,8 @@ WORTH_LOADING = 64
 AGREEMENT = 0.999
 """Least cosine with fp32; int8 stays below and loses a fifth of the ranking."""
 
-BATCH_TOKENS = 1536
-"""Word pieces a batch: with more, what is computed no longer fits the processor's caches."""
+BATCH_TOKENS = 768
+"""Word pieces a batch: more cost memory and bring nothing on a processor."""
 
 WIDTH = 16
 """Batches are a multiple of this wide: engines keep memory for every shape that they have seen."""
@@ -41,32 +44,40 @@ class Embeds(Protocol):
         ...
 
 
+Features = dict[str, npt.NDArray[np.int64]]
+"""A batch as models take it: `input_ids`, `attention_mask`, `token_type_ids`, each of shape (rows, width)."""
+
+
 class BulkEmbedder:
-    """Batches of like length for an engine; subclasses run one batch."""
+    """Batches of like length for an engine; subclasses compute them."""
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
 
     def embed(self, texts: list[str]) -> Vectors:
         """The vectors of passages in the order of `texts`."""
-        encoded = self._embedder.encode(texts)
         vectors = np.empty((len(texts), self._embedder.dimensions), dtype=np.float32)
+        for rows, computed in self.compute(self._batches(texts)):
+            vectors[rows] = computed
+        return vectors
+
+    def compute(self, batches: Iterator[tuple[list[int], Features]]) -> Iterable[tuple[list[int], Vectors]]:
+        """The vectors of batches, each under the rows that it came with, in any order."""
+        raise NotImplementedError
+
+    def _batches(self, texts: list[str]) -> Iterator[tuple[list[int], Features]]:
+        encoded = self._embedder.encode(texts)
         by_length = sorted(range(len(texts)), key=lambda i: len(encoded[i]))
         while by_length:
             width = min(-(-len(encoded[by_length[-1]]) // WIDTH) * WIDTH, self._embedder.max_tokens)
             size = max(1, BATCH_TOKENS // width)
             batch, by_length = by_length[-size:], by_length[:-size]
             ids, mask = padded([encoded[i] for i in batch], self._embedder.pad_id, width)
-            vectors[batch] = self.run({"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)})
-        return vectors
-
-    def run(self, features: dict[str, Any]) -> Vectors:
-        """The vectors of one batch, shape (rows, dimensions)."""
-        raise NotImplementedError
+            yield batch, {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
 
 
 class OpenVinoEmbedder(BulkEmbedder):
-    """The packaged model on OpenVINO in bf16."""
+    """The packaged model on OpenVINO in bf16, one batch a core."""
 
     def __init__(self, embedder: Embedder, model_dir: Path) -> None:
         super().__init__(embedder)
@@ -76,19 +87,24 @@ class OpenVinoEmbedder(BulkEmbedder):
         core: Any = openvino.Core()
         if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise NotImplementedError("this processor has no instructions for bf16")
-        options = {
-            "INFERENCE_PRECISION_HINT": "bf16",
-            "PERFORMANCE_HINT": "LATENCY",
-            "CPU_RUNTIME_CACHE_CAPACITY": "32",
-        }
-        self._model: Any = core.compile_model(str(model_dir / "model.onnx"), "CPU", options)
-        self._inputs = {part.get_any_name() for part in self._model.inputs}
-        self._request: Any = self._model.create_infer_request()
+        cores = os.cpu_count() or 1
+        options = {"INFERENCE_PRECISION_HINT": "bf16", "NUM_STREAMS": str(cores), "CPU_RUNTIME_CACHE_CAPACITY": "32"}
+        model: Any = core.compile_model(str(model_dir / "model.onnx"), "CPU", options)
+        self._inputs = {part.get_any_name() for part in model.inputs}
+        self._queue: Any = openvino.AsyncInferQueue(model, cores)
 
-    def run(self, features: dict[str, Any]) -> Vectors:
-        """The vectors of one batch, shape (rows, dimensions)."""
-        given = {name: value for name, value in features.items() if name in self._inputs}
-        return np.array(self._request.infer(given)[self._model.output(0)], dtype=np.float32)
+    def compute(self, batches: Iterator[tuple[list[int], Features]]) -> Iterable[tuple[list[int], Vectors]]:
+        """The vectors of batches, each under the rows that it came with, in any order."""
+        done: list[tuple[list[int], Vectors]] = []
+
+        def keep(request: Any, rows: list[int]) -> None:
+            done.append((rows, request.get_output_tensor(0).data.copy()))
+
+        self._queue.set_callback(keep)
+        for rows, features in batches:
+            self._queue.start_async({name: value for name, value in features.items() if name in self._inputs}, rows)
+        self._queue.wait_all()
+        return done
 
 
 class GpuEmbedder(BulkEmbedder):
@@ -106,13 +122,14 @@ class GpuEmbedder(BulkEmbedder):
             origin(model_dir), device="cuda", model_kwargs={"dtype": torch.bfloat16}, local_files_only=True
         )
 
-    def run(self, features: dict[str, Any]) -> Vectors:
-        """The vectors of one batch, shape (rows, dimensions)."""
+    def compute(self, batches: Iterator[tuple[list[int], Features]]) -> Iterable[tuple[list[int], Vectors]]:
+        """The vectors of batches, each under the rows that it came with, in any order."""
         wanted = self._model.tokenizer.model_input_names
-        tensors = {name: self._torch.from_numpy(value).cuda() for name, value in features.items() if name in wanted}
         with self._torch.inference_mode():
-            pooled = self._model(tensors)["sentence_embedding"].float()
-            return self._torch.nn.functional.normalize(pooled, dim=-1).cpu().numpy()
+            for rows, features in batches:
+                tensors = {name: self._torch.from_numpy(features[name]).cuda() for name in wanted}
+                pooled = self._model(tensors)["sentence_embedding"].float()
+                yield rows, self._torch.nn.functional.normalize(pooled, dim=-1).cpu().numpy()
 
 
 def fastest(embedder: Embedder, model_dir: Path, count: int) -> Embeds:

@@ -17,11 +17,14 @@ from core.domain.knowledge import Document, Passage
 MAX_TOKENS = 220
 """Of the 256 word pieces that all-MiniLM-L6-v2 reads; the rest is for the title and headings before the text."""
 
+READ_TOKENS = 250
+"""What is embedded in one piece: a little less than the 254 that the model reads besides its two marks."""
+
 WHOLE_TOKENS = 800
 """Up to which a table or a code fence stays one passage; the model reads it in several windows then."""
 
 CONFIGURATION = {
-    "chunking": "sections of whole blocks, short ones joined, headings not repeated, windows over long ones; 3",
+    "chunking": "sections of whole blocks, short ones joined, headings not repeated, windows over long ones; 4",
     "max_tokens": MAX_TOKENS,
     "whole_tokens": WHOLE_TOKENS,
 }
@@ -64,8 +67,9 @@ def embedding_texts(passage: Passage, count_tokens: Callable[[str], int]) -> lis
     said = _words(passage.text)
     context = [part for part in dict.fromkeys((passage.title, *passage.heading_path)) if not _words(part) <= said]
     head = [" > ".join(context)] if context else []
-    if count_tokens(passage.text) <= MAX_TOKENS:
-        return ["\n".join([*head, passage.text])]
+    whole = "\n".join([*head, passage.text])
+    if count_tokens(whole) <= READ_TOKENS:
+        return [whole]
     return ["\n".join([*head, window]) for window in _cut(passage.text, MAX_TOKENS, count_tokens)]
 
 

@@ -4,6 +4,7 @@ Comes in: passages from the build and from changes in place. Goes out: ids of th
 with a question, best first.
 """
 
+import functools
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -99,7 +100,7 @@ class LexicalIndex:
                     product=passage.product,
                     source=passage.source,
                     headings=" ".join(terms(headings)),
-                    text=" ".join(terms(passage.text)),
+                    text=" ".join(_analysed(part) for part in passage.text.split("\n\n")),
                 )
             )
 
@@ -155,6 +156,12 @@ class LexicalIndex:
         if self._writer is None:
             self._writer = self._index.writer(heap_size=HEAP, num_threads=1)
         return self._writer
+
+
+@functools.lru_cache(10_000)
+def _analysed(paragraph: str) -> str:
+    """The terms of a paragraph; each is needed twice, for its passage and for its page."""
+    return " ".join(terms(paragraph))
 
 
 def _analyzer() -> tantivy.TextAnalyzer:

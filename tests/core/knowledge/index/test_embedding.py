@@ -3,15 +3,15 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from core.errors import KnowledgeError
-from core.knowledge.index.bulk import AGREEMENT, BATCH_TOKENS, WIDTH, WORTH_LOADING, BulkEmbedder, fastest
+from core.knowledge.index.bulk import AGREEMENT, BATCH_TOKENS, WIDTH, WORTH_LOADING, BulkEmbedder, Features, fastest
 from core.knowledge.index.embed import Embedder, Vectors
 from core.settings import child_environment
 
@@ -96,11 +96,12 @@ def test_questions_are_read_as_passages_are_by_a_model_without_prompts(embedder:
 class Exactly(BulkEmbedder):
     """An engine whose arithmetic is fp32, for what engines have in common."""
 
-    def run(self, features: dict[str, Any]) -> Vectors:
-        self.shapes.append(features["input_ids"].shape)
-        lengths = features["attention_mask"].sum(axis=1)
-        rows = [row[:length].tolist() for row, length in zip(features["input_ids"], lengths, strict=True)]
-        return np.concatenate([self._embedder._run([row]) for row in rows])
+    def compute(self, batches: Iterator[tuple[list[int], Features]]) -> Iterator[tuple[list[int], Vectors]]:
+        for rows, features in batches:
+            self.shapes.append(features["input_ids"].shape)
+            lengths = features["attention_mask"].sum(axis=1)
+            texts = [ids[:length].tolist() for ids, length in zip(features["input_ids"], lengths, strict=True)]
+            yield rows, np.concatenate([self._embedder._run([text]) for text in texts])
 
     def __init__(self, embedder: Embedder) -> None:
         super().__init__(embedder)
