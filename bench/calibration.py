@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from bench.knowledge import SHIPPED, prepared, read_pages, refresh, write  # noqa: E402
 from core.bootstrap import open_services  # noqa: E402
-from core.knowledge.evaluation.scoring import read_questions  # noqa: E402
+from core.knowledge.evaluation.golden import read_questions  # noqa: E402
 from core.knowledge.retrieval.rank import FEW_WORDS, Evidence  # noqa: E402
 from core.knowledge.retrieval.retrieve import SUPPORTING_SCORE, evidence  # noqa: E402
 

@@ -33,7 +33,8 @@ sys.path.insert(0, str(ROOT))
 from bench.recipe import Recipe  # noqa: E402
 from core.bootstrap import open_services, prepare  # noqa: E402
 from core.domain.knowledge import RefreshRun  # noqa: E402
-from core.knowledge.evaluation.scoring import judge, read_questions, score  # noqa: E402
+from core.knowledge.evaluation.golden import read_questions  # noqa: E402
+from core.knowledge.evaluation.scoring import judge, score  # noqa: E402
 from core.knowledge.retrieval.retrieve import SUPPORTING_SCORE  # noqa: E402
 from core.settings import Settings, load_settings  # noqa: E402
 

@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 from core.bootstrap import open_services, prepare
 from core.domain.knowledge import IndexVersion, Progress, RefreshRun
 from core.errors import InputError, RefreshFailed
-from core.knowledge.evaluation.scoring import Outcome, read_questions
+from core.knowledge.evaluation.golden import read_questions
+from core.knowledge.evaluation.scoring import Outcome
 from core.knowledge.gathering.folder import readable
 from core.knowledge.index.package import is_packaged
 from core.settings import Settings

@@ -4,7 +4,6 @@ Comes in: services, and the source as it is. Goes out: the source as it was save
 when it is refused; "Check" tells what the source holds before anything is saved.
 """
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +13,7 @@ from admin.components.status import StatusLine
 from core.bootstrap import Services
 from core.domain.knowledge import Source, SourceKind
 from core.errors import AssistantError
-from core.knowledge.defaults import make_source
+from core.knowledge.curate import amend, propose
 
 KINDS = {
     SourceKind.PAGE: "Single pages",
@@ -116,8 +115,8 @@ class SourceForm:
         self._most.set_visibility(kind in LISTED)
         self._private.set_visibility(kind.remote)
 
-    def _typed(self) -> Source:
-        """The source as it is typed. Raises InputError naming the mistake."""
+    def _typed(self) -> dict[str, Any]:
+        """The settings of the source as they are typed."""
         kind = SourceKind(self._kind.value)
         fields: dict[str, Any] = {
             "kind": kind,
@@ -133,14 +132,21 @@ class SourceForm:
             fields |= {"include": [pattern for pattern in patterns if pattern], "max_pages": self._most.value}
         if kind.remote:
             fields["internal"] = bool(self._internal.value)
-        return make_source((self._name.value or "").strip(), fields)
+        return fields
+
+    def _proposed(self) -> Source:
+        """The source as it would be saved. Raises InputError naming the mistake."""
+        return amend(self._source, self._typed()) if self._source else propose(self._named(), self._typed())
+
+    def _named(self) -> str:
+        return (self._name.value or "").strip()
 
     async def check(self) -> None:
         """Says what the source holds, or why it cannot be read. Nothing is saved."""
         self._check.props("loading")
         self._status.say("Looking …")
         try:
-            found = await asyncio.to_thread(self._services.gatherer.check, self._typed())
+            found = await self._services.curator.check(self._proposed())
         except AssistantError as error:
             self._status.fail(error.said)
         else:
@@ -151,11 +157,10 @@ class SourceForm:
     async def save(self) -> None:
         """Stores the source and closes the form, or says what is wrong with it."""
         try:
-            source = self._typed()
             if self._source:
-                await self._services.sources.change(self._source.name, source)
+                source = await self._services.curator.change(self._source.name, self._typed())
             else:
-                await self._services.sources.add(source)
+                source = await self._services.curator.add(self._named(), self._typed())
         except AssistantError as error:
             self._status.fail(error.said)
         else:

@@ -3,18 +3,14 @@
 Comes in: files from the browser. Goes out: pages in the library; they are indexed by the next refresh.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 
 from nicegui import events, ui
 
 from core.bootstrap import Services
-from core.domain.knowledge import PageNews, Source
-from core.errors import AssistantError, UnknownSource
-
-LARGEST = 50 * 2**20
-"""Bytes of a file, as for files of a folder."""
+from core.domain.knowledge import Source
+from core.errors import AssistantError
+from core.knowledge.curate import UPLOAD_BYTES
 
 
 class Uploads:
@@ -28,9 +24,9 @@ class Uploads:
             label="Drop files here, or press + to choose them",
             multiple=True,
             auto_upload=True,
-            max_file_size=LARGEST,
+            max_file_size=UPLOAD_BYTES,
             on_upload=self._take,
-            on_rejected=lambda: self._result("A file", f"It is larger than {LARGEST // 2**20} MB.", well=False),
+            on_rejected=lambda: self._result("A file", f"It is larger than {UPLOAD_BYTES // 2**20} MB.", well=False),
         )
         field.classes("upload").props("flat bordered")
         kinds = "Markdown, text, HTML, reST, PDF and notebooks; a file of the same name takes the place of the old one."
@@ -41,19 +37,12 @@ class Uploads:
         name = event.file.name
         raw = await event.file.read()
         try:
-            news = await asyncio.to_thread(self._services.gatherer.read_upload, self._source, name, raw)
-            await self._record(news)
+            document = await self._services.curator.upload(self._source.name, name, raw)
         except AssistantError as error:
             self._result(name, error.said, well=False)
             return
-        title = news.document.title if news.document else news.path
-        self._result(name, f"Read as “{title}”.", well=True)
+        self._result(name, f"Read as “{document.title}”.", well=True)
         await self._stored()
-
-    async def _record(self, news: PageNews) -> None:
-        grace = timedelta(days=self._services.settings.gone_days)
-        if not await self._services.library.record(self._source.name, [news], grace=grace):
-            raise UnknownSource("The source was removed meanwhile; the file was not kept.")
 
     def _result(self, name: str, said: str, *, well: bool) -> None:
         if self._results.is_deleted:

@@ -1,8 +1,6 @@
 """Where pages come from: all sources, and one source with its pages and what became of each."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 from urllib.parse import quote
 
@@ -19,7 +17,7 @@ from admin.components.uploads import Uploads
 from admin.theme import empty, frame, heading, section
 from admin.unindexed import Unindexed
 from core.bootstrap import Services
-from core.domain.knowledge import Look, Page, PageNews, PageStatus, Source, SourceKind
+from core.domain.knowledge import Page, PageStatus, Source, SourceKind
 from core.errors import AssistantError, UnknownSource
 from core.knowledge.defaults import SHIPPED
 
@@ -86,8 +84,7 @@ class Actions:
 
     async def _switch(self, source: Source, event: events.ValueChangeEventArguments[bool | None]) -> None:
         try:
-            now = await self._services.sources.get(source.name)
-            await self._services.sources.change(source.name, replace(now, enabled=bool(event.value)))
+            await self._services.curator.change(source.name, {"enabled": bool(event.value)})
         except AssistantError as error:
             self._status.fail(error.said)
         else:
@@ -104,7 +101,7 @@ class Actions:
                              "Remove"):  # fmt: skip
             return
         try:
-            await self._services.sources.remove(source.name)
+            await self._services.curator.remove(source.name)
         except AssistantError as error:
             self._status.fail(error.said)
         else:
@@ -230,8 +227,7 @@ class SourceView:
         """Deletes an uploaded page at once: no source would bring it back."""
         said = ["It leaves the index at the next refresh.", "The file is not kept."]
         if await confirm(f"Remove “{page.title or page.path}”?", said, "Remove"):
-            news = PageNews(page.location, page.path, Look.GONE, reason="Removed in the console.")
-            await self._services.library.record(self._source.name, [news], grace=timedelta(0))
+            await self._services.curator.take_away(self._source.name, page)
             await self._refresh()
 
 

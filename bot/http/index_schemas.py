@@ -7,16 +7,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from core.domain.knowledge import Change, IndexVersion, RefreshRun
-from core.knowledge.evaluation.scoring import (
-    SHOWN,
-    Measure,
-    Metric,
-    Outcome,
-    Scores,
-    compare,
-    paired_difference,
-    score,
-)
+from core.knowledge.evaluation.scoring import SHOWN, Measure, Metric, Outcome, Scores, compare, paired_difference, score
 
 SHOWN_PAGES = 20
 """Pages of a change that are named; the rest is counted."""

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from core.domain.knowledge import Document, Source, SourceKind
+from core.domain.knowledge import Document, Look, Page, PageNews, Source, SourceKind
 from core.errors import InputError, NameTaken, UnknownSource
 from core.knowledge.defaults import SHIPPED, make_source
 from core.knowledge.gathering.gather import Gatherer
@@ -81,6 +81,12 @@ class Curator:
         if not await self._library.record(name, [news], grace=self._grace):
             raise UnknownSource(f"The source {name!r} was removed meanwhile; nothing was stored.")
         return news.document
+
+    async def take_away(self, name: str, page: Page) -> None:
+        """Forgets an uploaded page; it leaves the index at the next refresh. Raises InputError as `uploads` does."""
+        await self.uploads(name)
+        news = PageNews(page.location, page.path, Look.GONE, reason="It was taken away.")
+        await self._library.record(name, [news], grace=timedelta(0))
 
     async def _refuse_taken_paths(self, name: str) -> None:
         """A page would be lost when another source already has a page at its path."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.knowledge.evaluation.scoring import GoldenQuestion, read_questions
+from core.knowledge.evaluation.golden import GoldenQuestion, read_questions
 from core.settings import ROOT
 
 PATH = ROOT / "data" / "golden.jsonl"

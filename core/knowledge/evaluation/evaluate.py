@@ -10,15 +10,8 @@ from pathlib import Path
 
 from core.domain.knowledge import IndexVersion
 from core.errors import KnowledgeError
-from core.knowledge.evaluation.scoring import (
-    GoldenQuestion,
-    Outcome,
-    Scores,
-    judge,
-    read_questions,
-    score,
-    worse,
-)
+from core.knowledge.evaluation.golden import GoldenQuestion, read_questions
+from core.knowledge.evaluation.scoring import Outcome, Scores, judge, score, worse
 from core.knowledge.index.opened import OpenVersion
 from core.knowledge.retrieval.retrieve import SUPPORTING_SCORE, Retriever
 from core.storage.versions import Versions

@@ -15,16 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InputError
+from core.knowledge.evaluation.golden import GoldenQuestion, read_questions
 from core.knowledge.evaluation.scoring import (
     SHOWN,
-    GoldenQuestion,
     Metric,
     Outcome,
     Scores,
     compare,
     judge,
     paired_difference,
-    read_questions,
     score,
     worse,
 )
