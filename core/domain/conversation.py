@@ -52,7 +52,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Citation:
-    """A passage that backs an answer; `number` is the [n] in its text, `score` how likely it is about the question, 0..1."""
+    """A passage that backs an answer; `number` is the [n] in its text, `score` how likely it is about the question."""
 
     number: int
     passage_id: str

@@ -62,14 +62,15 @@ class Collector:
         known = {page.location: page for page in await self._library.pages(source.name)}
         items = self._gatherer.look(source, known, afresh=afresh)
         notes: list[str] = []
+        troubled: list[PageNews] = []
         problems = 0
         try:
             while batch := await asyncio.to_thread(_take, items):
                 news = [item for item in batch if isinstance(item, PageNews)]
                 notes += [item.said for item in batch if isinstance(item, Note)]
-                problems += sum(item.look is Look.FAILED for item in news)
+                troubled += [item for item in news if item.look in {Look.FAILED, Look.GONE}]
                 if news and not await self._library.record(source.name, news, grace=self._grace):
-                    return problems  # removed while it was looked at
+                    return _failed(troubled)  # removed while it was looked at
                 await board.note(source.name, batch)
         except StorageError:
             raise
@@ -80,8 +81,8 @@ class Collector:
             _LOG.exception("The source %s could not be read", source.name)
             notes.append(f"It could not be read, by a fault of ours ({type(error).__name__}). Its pages were kept.")
             problems += 1
-        await self._sources.looked_at(source.name, " ".join(notes))
-        return problems
+        await self._sources.looked_at(source.name, " ".join([*_summary(troubled), *notes]))
+        return problems + _failed(troubled)
 
 
 class _Board:
@@ -98,6 +99,23 @@ class _Board:
         parts = self._progress.values()
         done, total = sum(part.done for part in parts), sum(part.total for part in parts)
         await self._tell(Progress("reading", done, total, seconds=max(part.seconds for part in parts)))
+
+
+def _failed(news: Sequence[PageNews]) -> int:
+    return sum(item.look is Look.FAILED for item in news)
+
+
+def _summary(troubled: Sequence[PageNews]) -> list[str]:
+    """A sentence on the pages that could not be read and one on those that are gone, each with the first reason."""
+    said: list[str] = []
+    for look, one, many in (
+        (Look.FAILED, "1 page could not be read", "{} pages could not be read, the first of them"),
+        (Look.GONE, "1 page is gone", "{} pages are gone, the first of them"),
+    ):
+        pages = [item for item in troubled if item.look is look]
+        if pages:
+            said.append(f"{one if len(pages) == 1 else many.format(len(pages))}: {pages[0].reason}")
+    return said
 
 
 def _take(items: Generator[Gathered]) -> list[Gathered]:

@@ -160,7 +160,15 @@ async def test_page_that_fails_is_counted_and_told_beside_it(world: World, site:
     assert len(await world.paths()) == 2
     [problem] = await world.library.problems()
     assert (problem.location, problem.status) == (f"{site.url}/a", PageStatus.FAILED)
-    assert problem.reason
+    assert await world.problem("site") == f"1 page could not be read: {problem.reason}"
+    site.put("/b", "gone", status=410)
+    assert await world.look() == 1
+    failed, gone = await world.library.problems()
+    said = f"1 page could not be read: {failed.reason} 1 page is gone: {gone.reason}"
+    assert await world.problem("site") == said
+    site.put("/b", "teapot", status=418)
+    assert await world.look() == 2
+    assert (await world.problem("site")).startswith("2 pages could not be read, the first of them: ")
 
 
 async def test_source_that_is_removed_while_it_is_looked_at_leaves_nothing(world: World, site: Site) -> None:
