@@ -23,14 +23,13 @@ import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench.recipe import Recipe  # noqa: E402
 from core.bootstrap import open_services, prepare  # noqa: E402
 from core.domain.knowledge import RefreshRun  # noqa: E402
 from core.knowledge.evaluation.golden import read_questions  # noqa: E402
@@ -136,12 +135,19 @@ def line(*cells: object) -> None:
     print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
 
 
+def recipe(folder: Path) -> Any:
+    """The plain recipe; imported when it is needed, for it brings torch along."""
+    from bench.recipe import Recipe  # noqa: PLC0415
+
+    return Recipe(folder)
+
+
 async def build(options: argparse.Namespace) -> None:
     pages = varied(read_pages(options.corpus), options.chunks * CHARACTERS_A_CHUNK)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write(pages, folder / "pages")
-        chunks, seconds = Recipe(folder / "plain").index(pages, options.baseline)
+        chunks, seconds = recipe(folder / "plain").index(pages, options.baseline)
         plain = chunks / seconds
         settings = await asyncio.to_thread(prepared, folder, folder / "pages")
         run, took = await refresh(settings)
@@ -268,9 +274,9 @@ async def quality(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write(pages, folder / "pages")
-        recipe = Recipe(folder / "plain")
-        recipe.index(pages)
-        ranked: dict[str, Callable[[str], list[str]]] = {"plain recipe": recipe.pages}
+        plain = recipe(folder / "plain")
+        plain.index(pages)
+        ranked: dict[str, Callable[[str], list[str]]] = {"plain recipe": plain.pages}
         settings = await asyncio.to_thread(prepared, folder, folder / "pages")
         await refresh(settings)
         outcomes = {

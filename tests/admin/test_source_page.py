@@ -60,7 +60,7 @@ async def test_upload_to_a_source_that_was_removed_meanwhile_says_so(
 
     await upload(owner, ("tide.md", b"# Tidewatch\n\nTidewatch measures drift.\n"))
 
-    await owner.should_see("The source was removed meanwhile; the file was not kept.", retries=PATIENCE)
+    await owner.should_see("There is no source", retries=PATIENCE)
 
 
 async def test_uploaded_page_is_removed(owner: User, console_services: Services, uploads: Source) -> None:
