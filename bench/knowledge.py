@@ -225,7 +225,7 @@ async def chat(options: argparse.Namespace) -> None:
             write(pages, folder / "pages" / "more")
             task = asyncio.create_task(asyncio.to_thread(post, address + "/index-docs", {}))
             busy: list[float] = []
-            while not task.done() and len(busy) < len(questions) * 3:
+            while not task.done():
                 busy += await asyncio.to_thread(ask_all, address, questions[:20])
             line("chat idle", f"p50 {statistics.median(idle):.1f} ms", f"p95 {quantile(idle, 0.95):.1f} ms")
             p95 = quantile(busy, 0.95)

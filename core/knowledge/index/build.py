@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,15 @@ def _say(line: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
+def _yield_to_others() -> None:
+    """Takes the processor only when nobody else wants it, as far as the system lets us say so."""
+    if hasattr(os, "SCHED_IDLE"):  # Linux: whoever wakes up goes first, at once
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    if hasattr(os, "nice"):
+        os.nice(NICE)
+
+
 def _end_with_the_parent() -> None:
     """Waits until the other end of standard input is closed, as it is when the parent was killed."""
     sys.stdin.read()
@@ -183,8 +193,7 @@ def _end_with_the_parent() -> None:
 
 def main() -> None:
     """Does the job on standard input, for as long as the process that asked for it is there."""
-    if hasattr(os, "nice"):
-        os.nice(NICE)
+    _yield_to_others()
     job = Job(**json.loads(sys.stdin.readline()))
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     Build(job).run()
