@@ -8,6 +8,7 @@ of the build.
 import logging
 import os
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -48,7 +49,7 @@ Features = dict[str, npt.NDArray[np.int64]]
 """A batch as models take it: `input_ids`, `attention_mask`, `token_type_ids`, each of shape (rows, width)."""
 
 
-class BulkEmbedder:
+class BulkEmbedder(ABC):
     """Batches of like length for an engine; subclasses compute them."""
 
     def __init__(self, embedder: Embedder) -> None:
@@ -61,9 +62,9 @@ class BulkEmbedder:
             vectors[rows] = computed
         return vectors
 
+    @abstractmethod
     def compute(self, batches: Iterator[tuple[list[int], Features]]) -> Iterable[tuple[list[int], Vectors]]:
         """The vectors of batches, each under the rows that it came with, in any order."""
-        raise NotImplementedError
 
     def _batches(self, texts: list[str]) -> Iterator[tuple[list[int], Features]]:
         encoded = self._embedder.encode(texts)
@@ -86,7 +87,7 @@ class OpenVinoEmbedder(BulkEmbedder):
 
         core: Any = openvino.Core()
         if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-            raise NotImplementedError("this processor has no instructions for bf16")
+            raise RuntimeError("this processor has no instructions for bf16")
         cores = os.cpu_count() or 1
         options = {"INFERENCE_PRECISION_HINT": "bf16", "NUM_STREAMS": str(cores), "CPU_RUNTIME_CACHE_CAPACITY": "32"}
         model: Any = core.compile_model(str(model_dir / "model.onnx"), "CPU", options)
@@ -116,7 +117,7 @@ class GpuEmbedder(BulkEmbedder):
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415
 
         if not torch.cuda.is_available():
-            raise NotImplementedError("torch finds no GPU")
+            raise RuntimeError("torch finds no GPU")
         self._torch: Any = torch
         self._model: Any = SentenceTransformer(
             origin(model_dir), device="cuda", model_kwargs={"dtype": torch.bfloat16}, local_files_only=True
