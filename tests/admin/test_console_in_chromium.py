@@ -108,7 +108,7 @@ async def test_an_owner_logs_in_asks_reads_the_transcript_and_reindexes(console:
     await page.get_by_role("link", name="Knowledge").click()
     await page.get_by_role("button", name="Undo the last change").click()
     await page.get_by_role("dialog").get_by_role("button", name="Undo").click()
-    await expect(page.get_by_text("is live, with 4 documents.")).to_be_visible()
+    await expect(page.get_by_text("is live, with 4 documents.")).to_be_visible(timeout=60_000)
     await _ask(page, "How do I start Tidewatch?", "tide --gauge north")
 
     await page.get_by_role("link", name="Knowledge").click()

@@ -36,6 +36,9 @@ REMEMBERED_COUNTS = 10_000
 
 NICE = 19
 
+BRIEF = 20
+"""Documents up to which somebody waits for the result, and it costs the others a moment only."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -193,8 +196,9 @@ def _end_with_the_parent() -> None:
 
 def main() -> None:
     """Does the job on standard input, for as long as the process that asked for it is there."""
-    _yield_to_others()
     job = Job(**json.loads(sys.stdin.readline()))
+    if job.count > BRIEF:
+        _yield_to_others()
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     Build(job).run()
 
