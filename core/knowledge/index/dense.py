@@ -155,13 +155,15 @@ class PassageIndex:
         return ranked
 
     def similarities(self, vector: Vectors, ids: Sequence[str]) -> list[float]:
-        """The cosine of each passage's first vector with another one, which must have length 1."""
+        """The cosine of each passage's first vector with another one of length 1. Raises IndexCorrupt as `get` may."""
         if not ids:
             return []
         with _searching():
             found = self._collection.get(ids=list(ids), include=["embeddings"])
         rows = np.asarray(found["embeddings"], dtype=np.float32).reshape(-1, vector.size)
         known: dict[str, float] = dict(zip(found["ids"], (rows @ vector).tolist(), strict=True))
+        if missing := set(ids) - known.keys():
+            raise IndexCorrupt(CORRUPT, detail=f"{len(missing)} passages are missing")
         return [known[row] for row in ids]
 
     def get(self, ids: Sequence[str]) -> dict[str, Passage]:
