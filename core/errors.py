@@ -114,5 +114,15 @@ class ModelRejected(ModelError):
     retry_may_help = False
 
 
+class TurnStopped(AssistantError):
+    """The asker stopped the answer; nothing more is said."""
+
+
+class Overloaded(AssistantError):
+    """Too many questions wait already; this one was not taken."""
+
+    retry_may_help = True
+
+
 class ChannelError(AssistantError):
     """A chat platform refused us: a token, a scope or an intent."""

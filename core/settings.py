@@ -9,11 +9,11 @@ import os
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from dotenv.parser import Original, parse_stream
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import ConfigurationError
@@ -53,6 +53,16 @@ def _without_trailing_slash(url: str) -> str:
 Url = Annotated[str, AfterValidator(_without_trailing_slash)]
 
 
+class Endpoint(BaseModel):
+    """One more OpenAI-compatible endpoint of a language model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base_url: Annotated[str, Field(pattern=r"^https?://[^/]+"), AfterValidator(_without_trailing_slash)]
+    model: str = Field(min_length=1)
+    api_key: SecretStr = SecretStr("none")
+
+
 class Settings(BaseSettings):
     """Everything that can be configured. A channel is on when its token is there."""
 
@@ -82,8 +92,31 @@ class Settings(BaseSettings):
     llm_base_url: Url | None = Field(None, description="Any other OpenAI-compatible endpoint.")
     llm_api_key: SecretStr | None = Field(None, description="Key for LLM_BASE_URL, where it wants one.")
     llm_model: str = Field("openai/gpt-4o-mini", description="Name of the model at the endpoint.")
-    llm_timeout: float = Field(60, gt=0, le=600, description="Seconds to wait for the model, one call.")
+    llm_fallbacks: tuple[Endpoint, ...] = Field((), description="Endpoints to try next, in order, as a JSON list.")
+    llm_timeout: float = Field(60, gt=0, le=600, description="Seconds that one call of the model may take.")
+    llm_first_token_timeout: float = Field(30, gt=0, le=600, description="Seconds until its first token.")
+    llm_token_timeout: float = Field(15, gt=0, le=600, description="Seconds between two tokens.")
     llm_retries: int = Field(2, ge=0, le=10, description="Repeats after a connection error, 429 or 5xx.")
+    llm_temperature: float = Field(0.2, ge=0, le=2, description="How freely the model chooses its words.")
+    llm_prices: dict[str, tuple[float, float]] = Field(
+        default_factory=dict[str, tuple[float, float]],
+        description='Dollars a million tokens, in and out, as JSON: {"openai/gpt-4o-mini": [0.15, 0.60]}.',
+    )
+    budget_user: float | None = Field(None, ge=0, description="Dollars that one person's questions may cost a day.")
+    budget_channel: float | None = Field(None, ge=0, description="Dollars a channel a day.")
+    budget_workspace: float | None = Field(None, ge=0, description="Dollars a workspace a day.")
+
+    unsupported: Literal["mark", "drop", "keep"] = Field(
+        "mark", description="What becomes of a sentence that no passage supports."
+    )
+    memory_tokens: int = Field(1_500, ge=100, description="Tokens of recent messages that a turn sees whole.")
+    durable_turns: bool = Field(True, description="Whether `serve` finishes, after a crash, what was being answered.")
+    turns_at_once: int = Field(64, ge=1, description="Questions answered side by side; more wait in line.")
+    crews_at_once: int = Field(4, ge=1, description="Of them, by the crew.")
+    turns_waiting: int = Field(1_000, ge=1, description="Questions that may wait in line; more are refused.")
+    crew_steps: int = Field(5, ge=1, le=20, description="Model calls that the researcher of a crew may make.")
+    crew_tokens: int = Field(40_000, ge=1_000, description="Tokens that a crew may use for one question.")
+    stop_seconds: float = Field(20, ge=0, description="How long running answers may take once told to stop.")
 
     slack_bot_token: SecretStr | None = Field(None, description="xoxb-…; switches Slack on.")
     slack_app_token: SecretStr | None = Field(None, description="xapp-…; Socket Mode.")
@@ -194,6 +227,15 @@ class Settings(BaseSettings):
         """The file of the SQLite database; None for a Postgres."""
         scheme, _, path = self.sqlalchemy_url.partition(":///")
         return Path(path.partition("?")[0]) if scheme.startswith("sqlite") else None
+
+    @property
+    def model_endpoints(self) -> tuple[Endpoint, ...]:
+        """The endpoints of language models, in the order in which they are tried; none when answers are quoted."""
+        if self.model_endpoint is None:
+            return ()
+        address, key = self.model_endpoint
+        first = Endpoint.model_construct(base_url=address, model=self.llm_model, api_key=SecretStr(key))
+        return (first, *self.llm_fallbacks)
 
     @property
     def model_endpoint(self) -> tuple[str, str] | None:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from core.domain.knowledge import Passage
+
 MAX_QUESTION = 8_000
 """Characters of one question; longer ones are refused with a sentence, not cut."""
 
@@ -16,12 +18,13 @@ class Mode(StrEnum):
 
 
 class Status(StrEnum):
-    """How far a question has come. Only `DELIVERED` and `FAILED` are final."""
+    """How far a question has come. `DELIVERED`, `FAILED` and `STOPPED` are final; the last is its asker's wish."""
 
     PENDING = "pending"
     ANSWERED = "answered"
     DELIVERED = "delivered"
     FAILED = "failed"
+    STOPPED = "stopped"
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,61 @@ class ToolCall:
 
 
 @dataclass(frozen=True)
+class ModelCall:
+    """One call of a language model: which prompt (`agent.v1`) went where, what it took and what it cost.
+
+    `tokens_in` and `tokens_out` are as the endpoint counts them, or estimated; `cost` is in micro-dollars;
+    `first_token` and `milliseconds` are times from the start of the call, in milliseconds.
+    """
+
+    prompt: str
+    endpoint: str
+    model: str
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: int = 0
+    first_token: int = 0
+    milliseconds: int = 0
+
+
+@dataclass(frozen=True)
+class Note:
+    """An intermediate result on the way to an answer: what a member of the crew handed on."""
+
+    who: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What is needed to run a turn again and to see where its time and money went.
+
+    `index_version` and `index_revision` name the index that was searched for `query`; `passages` are those that the
+    models were shown, numbered from 1, with their scores; `parameters` are those of the model; `timings` are
+    milliseconds by stage.
+    """
+
+    query: str = ""
+    index_version: str = ""
+    index_revision: int = 0
+    passages: tuple[Passage, ...] = ()
+    calls: tuple[ModelCall, ...] = ()
+    notes: tuple[Note, ...] = ()
+    parameters: dict[str, float | int | str] = field(default_factory=dict[str, float | int | str])
+    timings: dict[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def tokens(self) -> int:
+        """Of all calls, in and out."""
+        return sum(call.tokens_in + call.tokens_out for call in self.calls)
+
+    @property
+    def cost(self) -> int:
+        """Of all calls, in micro-dollars."""
+        return sum(call.cost for call in self.calls)
+
+
+@dataclass(frozen=True)
 class Answer:
     """What was said. `covered` is False when the knowledge base has nothing to support an answer.
 
@@ -93,6 +151,7 @@ class Answer:
     model: str = ""
     note: str = ""
     milliseconds: int = 0
+    trace: Trace = field(default_factory=Trace, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -108,6 +167,14 @@ class Message:
     status: Status = Status.DELIVERED
     note: str = ""
     answer: Answer | None = None
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a turn knows of its conversation: recent messages whole, older ones condensed into a `summary`."""
+
+    recent: tuple[Message, ...] = ()
+    summary: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,13 @@ from core.domain.knowledge import Passage
 
 
 @dataclass(frozen=True)
+class Queued:
+    """The question waits for its turn, `position`-th in line (1 is next)."""
+
+    position: int
+
+
+@dataclass(frozen=True)
 class Searching:
     """The knowledge base is being searched for `query`."""
 
@@ -43,4 +50,4 @@ class Completed:
     answer: Answer
 
 
-AnswerEvent = Searching | Passages | Step | TextDelta | Completed
+AnswerEvent = Queued | Searching | Passages | Step | TextDelta | Completed

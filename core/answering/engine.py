@@ -1,0 +1,25 @@
+"""What the graph and the crew have in common: a brief in, a stream of events out. Asked by the service."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from core.domain.conversation import Memory
+from core.domain.events import AnswerEvent
+
+
+@dataclass(frozen=True)
+class Brief:
+    """What an engine is to answer. `quoting` is the reason, in words, why no language model may be asked, if so."""
+
+    question: str
+    memory: Memory = field(default_factory=Memory)
+    quoting: str = ""
+
+
+class Engine(Protocol):
+    """The graph or the crew."""
+
+    def run(self, brief: Brief) -> AsyncGenerator[AnswerEvent]:
+        """Answers one question; the last event is `Completed`. Closing the stream stops all work on it."""
+        ...

@@ -1,0 +1,1 @@
+"""Language models: OpenAI-compatible endpoints in order, then the model that quotes."""
