@@ -8,7 +8,11 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from core.answering.service import AnsweringService, Engine
+from core.answering.budgets import Budgets
+from core.answering.engine import Engine
+from core.answering.memories import Condenser, Memories
+from core.answering.service import AnsweringService
+from core.answering.turn_runner import Limits, TurnRunner
 from core.domain.conversation import Mode
 from core.errors import StorageError
 from core.knowledge.collect import Collector
@@ -32,11 +36,14 @@ from core.operations.health import HealthChecks
 from core.operations.scheduler import RefreshSchedule
 from core.settings import Settings
 from core.storage.engine import Database
+from core.storage.executors import Executors
 from core.storage.library import Library
 from core.storage.migrate import migrate
 from core.storage.runs import Runs
 from core.storage.sessions import Sessions
 from core.storage.sources import Sources
+from core.storage.spending import Spending
+from core.storage.turns import Turns
 from core.storage.versions import Versions
 
 GENERATION_2_THRESHOLD = 100
@@ -49,6 +56,8 @@ class Services:
 
     settings: Settings
     sessions: Sessions
+    turns: Turns
+    executors: Executors
     sources: Sources
     library: Library
     versions: Versions
@@ -77,7 +86,7 @@ def prepare(settings: Settings, say: Callable[[str], None]) -> None:
 async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     """Builds all services over what `prepare` made ready, and closes them at the end. The caller owns VAR_DIR."""
     database = Database(settings.sqlalchemy_url)
-    sessions = Sessions(database)
+    sessions, turns, executors = Sessions(database), Turns(database), Executors(database)
     sources, library, versions, runs = Sources(database), Library(database), Versions(database), Runs(database)
     place = IndexPlace(settings.index_dir, settings.chroma_url)
     embedder = await asyncio.to_thread(Embedder, settings.model_dir)
@@ -106,12 +115,28 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
 
         return build_engines(settings, retriever)
 
+    def load_condenser() -> Condenser:
+        from core.answering.condenser import build_condenser  # noqa: PLC0415 - likewise
+
+        return build_condenser(settings)
+
+    runner = TurnRunner(
+        turns,
+        load_engines,
+        Memories(turns, load_condenser, settings.memory_tokens),
+        Budgets(Spending(database), settings.budgets),
+        Limits(settings.turns_at_once, settings.crews_at_once, settings.turns_waiting),
+    )
+    answering = AnsweringService(sessions, turns, runner)
+
     with suppress(StorageError):  # whoever needs the database says what is wrong with it
         await sources.begin_with(default_sources(settings.sources_file, settings.knowledge_dir))
 
     services = Services(
         settings=settings,
         sessions=sessions,
+        turns=turns,
+        executors=executors,
         sources=sources,
         library=library,
         versions=versions,
@@ -121,15 +146,17 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         evaluator=evaluator,
         retriever=retriever,
         refresher=refresher,
-        answering=AnsweringService(sessions, load_engines),
+        answering=answering,
         schedule=RefreshSchedule(refresher, settings.refresh_cron),
         health=HealthChecks(),
     )
     _register_checks(services, database, place)
+    await answering.open()
     try:
         yield services
     finally:
         services.schedule.stop()
+        await answering.close()
         fetcher.close()
         await refresher.stop()
         retriever.close()

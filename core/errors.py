@@ -54,6 +54,12 @@ class SchemaOutdated(StorageError):
     retry_may_help = False
 
 
+class StorageFull(StorageError):
+    """The disk of the database is full; nothing more can be stored."""
+
+    retry_may_help = False
+
+
 class KnowledgeError(AssistantError):
     """The knowledge base, its index or its embedding model cannot be used."""
 

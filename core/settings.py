@@ -13,7 +13,16 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from dotenv.parser import Original, parse_stream
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import ConfigurationError
@@ -227,6 +236,19 @@ class Settings(BaseSettings):
         """The file of the SQLite database; None for a Postgres."""
         scheme, _, path = self.sqlalchemy_url.partition(":///")
         return Path(path.partition("?")[0]) if scheme.startswith("sqlite") else None
+
+    @property
+    def budgets(self) -> dict[str, int]:
+        """Micro-dollars a day, by scope, of the budgets that are set."""
+        limits = {"user": self.budget_user, "channel": self.budget_channel, "workspace": self.budget_workspace}
+        return {scope: round(limit * 1_000_000) for scope, limit in limits.items() if limit is not None}
+
+    @property
+    def ledger_url(self) -> str:
+        """Where turns are written down for after a crash: the Postgres, or a SQLite file of its own."""
+        if self.database_file is None:
+            return self.sqlalchemy_url
+        return f"sqlite:///{self.database_file.with_name('turns.db')}"
 
     @property
     def model_endpoints(self) -> tuple[Endpoint, ...]:

@@ -1,37 +1,28 @@
 """What channels ask: a question in, a stream of events out, everything kept on the way.
 
 Comes in: `Question`s from any channel. Goes out: `AnswerEvent`s, ending with `Completed`; or an AssistantError whose
-`said` is the sentence for the asker. Questions of one session are answered in order, one at a time.
+`said` is the sentence for the asker. A turn runs by itself once its question is accepted (see `durability`), those of
+one session in order, one at a time; channels follow it, and may leave.
 """
 
 import asyncio
 import logging
-import time
 import unicodedata
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import replace
 from datetime import timedelta
-from typing import Protocol
-from weakref import WeakValueDictionary
 
-from core.domain.conversation import (
-    MAX_QUESTION,
-    Answer,
-    Message,
-    Mode,
-    Question,
-    SessionKey,
-    Unfinished,
-)
+from core.answering.durability import Durability, InMemory
+from core.answering.engine import Engine
+from core.answering.turn import stopped
+from core.answering.turn_runner import TurnRunner
+from core.domain.conversation import MAX_QUESTION, Asked, Mode, Question, SessionKey, Status
 from core.domain.events import AnswerEvent, Completed
-from core.errors import AssistantError, InputError
+from core.errors import AssistantError, InputError, StorageError
 from core.storage.ids import now
 from core.storage.sessions import Sessions
-
-REMEMBERED_MESSAGES = 6
-"""Earlier messages of a session that an engine is shown."""
+from core.storage.turns import Turns
 
 REMEMBERED_REFUSALS = 1_000
 """Events whose text was refused, so that a redelivery is not refused aloud again."""
@@ -39,73 +30,86 @@ REMEMBERED_REFUSALS = 1_000
 STILL_WANTED = timedelta(hours=24)
 """Questions left behind by a stopped process are answered if they are younger than this."""
 
+LOOK_SECONDS = 0.25
+"""How often a turn is looked up that another process runs."""
+
+GIVEN_UP = "The service stopped several times while answering this, so it was given up. Ask in other words."
+
 _log = logging.getLogger(__name__)
-
-
-class Engine(Protocol):
-    """The graph or the crew."""
-
-    def run(self, question: str, transcript: Sequence[Message]) -> AsyncGenerator[AnswerEvent]:
-        """Answers one question; the last event is `Completed`."""
-        ...
 
 
 class AnsweringService:
     """The one door to the answering room."""
 
-    def __init__(self, sessions: Sessions, load_engines: Callable[[], dict[Mode, Engine]]) -> None:
+    def __init__(self, sessions: Sessions, turns: Turns, runner: TurnRunner) -> None:
         self._sessions = sessions
-        self._load_engines = load_engines
-        self._engines: dict[Mode, Engine] | None = None
-        self._loading = asyncio.Lock()
-        self._turns: WeakValueDictionary[SessionKey, asyncio.Lock] = WeakValueDictionary()
+        self._turns = turns
+        self._runner = runner
+        self._durability: Durability = InMemory()
         self._refused: OrderedDict[str, None] = OrderedDict()
+
+    async def open(self, durability: Durability | None = None) -> None:
+        """Begins to run turns; with a `Ledger`, those of processes that are gone too."""
+        self._durability = durability or self._durability
+        await self._durability.open(self._runner.run)
+        self._runner.opened(self._durability)
+
+    async def close(self, patience: float = 0) -> None:
+        """Lets running turns end for up to `patience` seconds, then stops them; a ledger hands them over."""
+        await self._runner.idle(patience)
+        await self._durability.close()
+        await self._runner.close()
 
     async def warm_up(self) -> dict[Mode, Engine]:
         """Loads the engines on a thread, once; the first question waits for it."""
-        async with self._loading:
-            if self._engines is None:
-                self._engines = await asyncio.to_thread(self._load_engines)
-            return self._engines
+        return await self._runner.warm_up()
 
     async def accept(self, question: Question) -> bool:
-        """Stores a question before anything is promised. False: it was delivered before, so do nothing.
+        """Stores a question and begins its turn, before anything is promised. False: it was delivered before.
 
-        Raises InputError, once, for text that cannot be answered; nothing is stored then.
+        Raises InputError, once, for text that cannot be answered, and Overloaded; nothing is stored then.
         """
         if question.event_id in self._refused:
             return False
         try:
             check_text(question.text)
-        except InputError:
+            self._runner.check(question.mode)
+        except AssistantError:
             self._refused[question.event_id] = None
             if len(self._refused) > REMEMBERED_REFUSALS:
                 self._refused.popitem(last=False)
             raise
-        return await self._sessions.claim(question)
+        if not await self._turns.claim(question, self._durability.executor):
+            return False
+        self._runner.expect(question.event_id)
+        await self._begin(question.event_id)
+        return True
 
     async def answer(self, question: Question) -> AsyncGenerator[AnswerEvent]:
-        """Answers an accepted question. Raises AssistantError; the question is then kept as failed."""
-        lock = self._turns.setdefault(question.session, asyncio.Lock())
-        async with lock:
-            try:
-                async with aclosing(self._turn(question)) as events:
+        """Follows the turn of an accepted question, wherever it runs. Raises AssistantError as it does."""
+        while True:
+            if turn := self._runner.live(question.event_id):
+                async with aclosing(turn.follow()) as events:
                     async for event in events:
                         yield event
-            except AssistantError as error:
-                _log.warning("question %s failed: %s", question.event_id, error)
-                await self._sessions.fail(question.event_id, error.said)
-                raise
-            except Exception as error:  # the boundary: whatever broke inside, the asker gets a sentence
-                _log.exception("question %s failed", question.event_id)
-                said = "Something broke while answering; your question was kept. Ask again, or tell the owner."
-                await self._sessions.fail(question.event_id, said)
-                raise AssistantError(said, detail=repr(error)) from error
+                        if isinstance(event, Completed):
+                            return
+            asked = await self._turns.get(question.event_id)
+            if asked is None:
+                raise stopped()
+            if asked.status is not Status.PENDING:
+                yield _outcome(asked)
+                return
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def ask(self, question: Question) -> AsyncGenerator[AnswerEvent]:
-        """Accepts and answers a question of someone who waits for it: HTTP, console, command."""
-        if not await self.accept(question):
-            raise InputError("This question was asked before; its answer is in the history of the session.")
+        """Accepts and answers a question of someone who waits for it: HTTP, console, command. Who leaves, stops it.
+
+        A question that was asked before is answered as it was then.
+        """
+        fresh = await self.accept(question)
+        if not fresh:
+            await self._check_same(question)
         try:
             async with aclosing(self.answer(question)) as events:
                 async for event in events:
@@ -113,46 +117,84 @@ class AnsweringService:
                         await self.delivered(question)
                     yield event
         except (GeneratorExit, asyncio.CancelledError):
-            await asyncio.shield(self._sessions.abandon(question.event_id, "The asker left before the answer."))
+            if fresh:
+                await asyncio.shield(self.stop(question.event_id))
             raise
+
+    async def stop(self, event_id: str, author: str | None = None) -> bool:
+        """Stops the turn of a question and its model's call. False: it had ended before.
+
+        With `author`, raises InputError unless that is who asked.
+        """
+        asked = await self._turns.get(event_id)
+        if asked is None:
+            raise InputError("There is no such question.")
+        if author is not None and author != asked.question.author:
+            raise InputError("Only the person who asked can stop this answer.")
+        if not await self._turns.stop(event_id, stopped().said):
+            return False
+        if turn := self._runner.live(event_id):
+            turn.stop()
+        return True
 
     async def placed(self, question: Question, placement: str) -> None:
         """Remembers where on its platform a question is being answered."""
-        await self._sessions.place(question.event_id, placement)
+        await self._turns.place(question.event_id, placement)
 
     async def delivered(self, question: Question) -> None:
         """Notes that the answer stands where it was asked."""
-        await self._sessions.delivered(question.event_id)
+        await self._turns.delivered(question.event_id)
 
     async def give_up(self, question: Question, reason: str) -> None:
         """Marks a question as failed that cannot be answered where it was asked."""
-        await self._sessions.fail(question.event_id, reason)
+        await self._turns.fail(question.event_id, reason)
+        if turn := self._runner.live(question.event_id):
+            turn.stop()
 
-    async def unfinished(self, platform: str) -> list[Unfinished]:
-        """Questions that a stopped process left behind on a platform, oldest first."""
-        return await self._sessions.unfinished(platform, now() - STILL_WANTED)
+    async def left_behind(self, platform: str) -> AsyncGenerator[Asked]:
+        """Questions of a platform whose process is gone, for the caller to deliver: at once, and whenever one goes."""
+        while True:
+            changed = asyncio.ensure_future(self._durability.peers_changed())
+            try:
+                alive, since = self._durability.alive(), now() - STILL_WANTED
+                for asked in await self._turns.adopt(platform, since, self._durability.executor, alive):
+                    if asked.status is Status.PENDING:  # perhaps stored without being begun
+                        await self._begin(asked.question.event_id)
+                    yield asked
+                await changed
+            except StorageError as error:
+                _log.warning("questions that were left behind cannot be looked up yet: %s", error)
+                await asyncio.sleep(LOOK_SECONDS * 8)
+            finally:
+                changed.cancel()
 
     async def knows(self, session: SessionKey) -> bool:
         """Whether we take part in this conversation."""
         return await self._sessions.exists(session)
 
     async def forget(self, session: SessionKey) -> int:
-        """Deletes a conversation; gives the number of messages that went."""
-        return await self._sessions.delete(session)
+        """Deletes a conversation; gives the number of messages that went. What was being answered in it is stopped."""
+        gone = await self._sessions.delete(session)
+        self._runner.stop_session(session)
+        return gone
 
-    async def _turn(self, question: Question) -> AsyncGenerator[AnswerEvent]:
-        started = time.monotonic()
-        transcript = await self._sessions.transcript(question.session, last=REMEMBERED_MESSAGES, settled=True)
-        engine = (await self.warm_up())[question.mode]
-        async with aclosing(engine.run(question.text, transcript)) as events:
-            async for event in events:
-                if isinstance(event, Completed):
-                    spent = int((time.monotonic() - started) * 1000)
-                    answer: Answer = replace(event.answer, milliseconds=spent)
-                    await self._sessions.complete(question.event_id, answer)
-                    yield Completed(answer)
-                else:
-                    yield event
+    async def _begin(self, event_id: str) -> None:
+        """Has a turn run, unless it does or was begun too often."""
+        if not await self._durability.start(event_id):
+            await self._turns.fail(event_id, GIVEN_UP)
+            self._runner.drop(event_id)
+
+    async def _check_same(self, question: Question) -> None:
+        asked = await self._turns.get(question.event_id)
+        if asked and (asked.question.text, asked.question.mode) != (question.text, question.mode):
+            raise InputError("Another question was asked under this key before. Use a new key for a new question.")
+
+
+def _outcome(asked: Asked) -> Completed:
+    """How a turn ended that was not followed. Raises AssistantError unless it was with an answer."""
+    if asked.answer:
+        return Completed(asked.answer)
+    raise stopped() if asked.status is Status.STOPPED else AssistantError(asked.note)
 
 
 def check_text(text: str) -> None:

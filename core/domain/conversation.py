@@ -1,7 +1,7 @@
 """What travels between people and the assistant: questions in, answers out. Standard library only."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from core.domain.knowledge import Passage
@@ -113,7 +113,8 @@ class Trace:
 
     `index_version` and `index_revision` name the index that was searched for `query`; `passages` are those that the
     models were shown, numbered from 1, with their scores; `parameters` are those of the model; `timings` are
-    milliseconds by stage.
+    milliseconds by stage. Of the conversation, the `remembered` messages before the question were shown whole, and
+    `summary` for what was before them.
     """
 
     query: str = ""
@@ -124,6 +125,8 @@ class Trace:
     notes: tuple[Note, ...] = ()
     parameters: dict[str, float | int | str] = field(default_factory=dict[str, float | int | str])
     timings: dict[str, int] = field(default_factory=dict[str, int])
+    remembered: int = 0
+    summary: str = ""
 
     @property
     def tokens(self) -> int:
@@ -166,6 +169,7 @@ class Message:
     mode: Mode = Mode.AGENT
     status: Status = Status.DELIVERED
     note: str = ""
+    turn: int = 0
     answer: Answer | None = None
 
 
@@ -190,10 +194,25 @@ class Session:
 
 
 @dataclass(frozen=True)
-class Unfinished:
-    """A question that a stopped process left behind: where its reply stands, and its answer if there is one."""
+class Asked:
+    """A stored question: its turn in its session, how far it has come, and where its reply stands.
+
+    `answer` is there once it was given; `note` says why there will be none.
+    """
 
     question: Question
-    placement: str
-    answer: Answer | None
-    asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    turn: int
+    status: Status
+    placement: str = ""
+    answer: Answer | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Told:
+    """An answer that was given, with what it was given to, and what the conversation was then."""
+
+    message_id: str
+    question: Question
+    memory: Memory
+    answer: Answer

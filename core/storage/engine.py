@@ -1,21 +1,24 @@
 """Opens the database and hands out transactions.
 
-Comes in: an SQLAlchemy address. Goes out: `Database.begin()`, one transaction that commits when its block ends, with
-the driver's errors turned into ours. Used by the repositories alone.
+Comes in: an SQLAlchemy address. Goes out: `Database.begin()`, one transaction that commits when its block ends, and
+`Database.read()` for what changes nothing, with the driver's errors turned into ours. Used by the repositories alone.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import Engine, event, text
+from sqlalchemy import create_engine as create_sync_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from core.errors import SchemaOutdated, StorageError
+from core.errors import SchemaOutdated, StorageError, StorageFull
 
 UNDEFINED_TABLE = "42P01"
 """Of Postgres."""
@@ -46,6 +49,25 @@ def create_engine(url: str) -> AsyncEngine:
     return engine
 
 
+def create_ledger_engine(url: str) -> Engine:
+    """A synchronous engine for the ledger of durable workflows; SQLite as quick and as patient as ours is.
+
+    DBOS writes it from threads of its own. Its transactions on SQLite begin as writers, so that none fails half-way.
+    """
+    parsed = make_url(url)
+    if not parsed.drivername.startswith("sqlite"):
+        return create_sync_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=8)
+    engine = create_sync_engine(parsed.set(drivername="sqlite"))
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _: ConnectionPoolEntry) -> None:  # pyright: ignore[reportUnusedFunction]
+        connection.isolation_level = "IMMEDIATE"
+        for pragma in ("busy_timeout=30000", "journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
 class Database:
     """The engine and its transactions. Close it when the process ends."""
 
@@ -56,16 +78,35 @@ class Database:
         self._answered = False
         self._engine = create_engine(url)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
+        reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._readers = async_sessionmaker(reading, expire_on_commit=False)
+        self._writing = asyncio.Lock() if self.embedded else nullcontext()
+
+    @property
+    def embedded(self) -> bool:
+        """Whether this is SQLite, which takes one writer at a time."""
+        return self._engine.dialect.name == "sqlite"
 
     @asynccontextmanager
     async def begin(self) -> AsyncGenerator[AsyncSession]:
-        """One transaction: committed at the end of the block, rolled back when it raises.
+        """One transaction: committed at the end of the block, rolled back when it raises. Blocks do not nest.
 
-        Raises SchemaOutdated when tables are missing, StorageError when the database cannot be used.
+        Raises SchemaOutdated when tables are missing, StorageError when the database cannot be used. Writers of one
+        process wait in line for SQLite: it would let them fall over each other, and some would starve.
         """
+        async with self._writing, self._explained(), self._sessions.begin() as session:
+            yield session
+
+    @asynccontextmanager
+    async def read(self) -> AsyncGenerator[AsyncSession]:
+        """A connection for statements that change nothing. Raises as `begin` does."""
+        async with self._explained(), self._readers() as session:
+            yield session
+
+    @asynccontextmanager
+    async def _explained(self) -> AsyncGenerator[None]:
         try:
-            async with self._sessions.begin() as session:
-                yield session
+            yield
             self._answered = True
         except IntegrityError:
             raise  # a row that exists already is an answer, and the repositories know which one
@@ -81,7 +122,7 @@ class Database:
         """Raises StorageError or SchemaOutdated unless the database answers and has our tables."""
         if self._file and self._answered and not self._file.exists():  # an open connection would not notice
             raise StorageError(f"The file of the database, {self._file}, is gone. Bring it back, then start again.")
-        async with self.begin() as session:
+        async with self.read() as session:
             await session.execute(text("SELECT 1 FROM sessions LIMIT 1"))
 
     async def close(self) -> None:
@@ -107,6 +148,11 @@ def explain(error: DBAPIError, name: str) -> StorageError:
         return StorageError(
             f"The file of the database {name} is damaged. It was left as it is: restore a copy, or move it away "
             "to start afresh.",
+            detail=reason,
+        )
+    if "disk is full" in reason or "no space left" in reason:
+        return StorageFull(
+            f"There is no room left for the database {name}; what it holds is whole. Make room, then ask again.",
             detail=reason,
         )
     return StorageError(

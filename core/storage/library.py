@@ -46,7 +46,7 @@ class Library:
             .where(SourceRow.name == source)
             .order_by(DocumentRow.path)
         )
-        async with self._database.begin() as db:
+        async with self._database.read() as db:
             return [_page(row, title) for row, title in (await db.execute(query))]
 
     async def record(self, source: str, news: Sequence[PageNews], *, grace: timedelta) -> bool:
@@ -65,7 +65,7 @@ class Library:
     async def held(self) -> dict[str, str]:
         """The content hash of every page that belongs into the index, by path."""
         query = select(DocumentRow.path, DocumentRow.content_hash).where(DocumentRow.content_hash != "")
-        async with self._database.begin() as db:
+        async with self._database.read() as db:
             return dict((await db.execute(query)).all())
 
     async def sources_of(self, paths: Sequence[str]) -> dict[str, str]:
@@ -73,7 +73,7 @@ class Library:
         names: dict[str, str] = {}
         past = select(ChangedPageRow.path, ChangedPageRow.source).where(ChangedPageRow.source != "")
         present = select(DocumentRow.path, SourceRow.name).join(SourceRow, SourceRow.id == DocumentRow.source_id)
-        async with self._database.begin() as db:
+        async with self._database.read() as db:
             for start in range(0, len(paths), BATCH):
                 part = paths[start : start + BATCH]
                 for query, column in ((past, ChangedPageRow.path), (present, DocumentRow.path)):
@@ -89,14 +89,14 @@ class Library:
             .order_by(DocumentRow.path)
             .limit(limit)
         )
-        async with self._database.begin() as db:
+        async with self._database.read() as db:
             return [_page(row, title) for row, title in (await db.execute(query))]
 
     async def read(self, paths: Sequence[str]) -> AsyncGenerator[Document]:
         """The documents at `paths`, in batches below the surface; those without content are left out."""
         for start in range(0, len(paths), BATCH):
             query = _documents().where(DocumentRow.path.in_(paths[start : start + BATCH])).order_by(DocumentRow.path)
-            async with self._database.begin() as db:
+            async with self._database.read() as db:
                 found = [_document(*row) for row in (await db.execute(query))]
             for document in found:
                 yield document
@@ -107,18 +107,18 @@ class Library:
         if search.strip():
             columns = (ContentRow.title, ContentRow.product, ContentRow.text)
             query = query.where(or_(*(column.icontains(search.strip(), autoescape=True) for column in columns)))
-        async with self._database.begin() as db:
+        async with self._database.read() as db:
             return [_document(*row) for row in (await db.execute(query))]
 
     async def count(self) -> int:
         """Number of documents."""
-        async with self._database.begin() as db:
+        async with self._database.read() as db:
             query = select(func.count()).select_from(DocumentRow).where(DocumentRow.content_hash != "")
             return await db.scalar(query) or 0
 
     async def document(self, path: str) -> Document | None:
         """One document by its path."""
-        async with self._database.begin() as db:
+        async with self._database.read() as db:
             row = (await db.execute(_documents().where(DocumentRow.path == path))).first()
             return _document(*row) if row else None
 

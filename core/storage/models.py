@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     DateTime,
     Dialect,
     ForeignKey,
@@ -64,20 +65,28 @@ class SessionRow(Base):
     title: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now)
+    turns: Mapped[int] = mapped_column(default=0)
+    summary: Mapped[str] = mapped_column(Text, default="")
+    summarised: Mapped[int] = mapped_column(default=0)
 
 
 class MessageRow(Base):
-    """A question or an answer. `event_id` makes a redelivered question collide; `placement` is where its reply is."""
+    """A question or an answer. `event_id` makes a redelivered question collide; `placement` is where its reply is.
+
+    Both of a `turn` carry its number, counted by the session: clocks may jump, so ids do not tell the order. `keeper`
+    is the process that promised to deliver the answer.
+    """
 
     __tablename__ = "messages"
     __table_args__ = (
         UniqueConstraint("event_id", name="uq_messages_event_id"),
-        Index("ix_messages_session_id_id", "session_id", "id"),
+        UniqueConstraint("session_id", "turn", "role", name="uq_messages_turn"),
         Index("ix_messages_status", "status"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
+    turn: Mapped[int]
     reply_to: Mapped[str | None] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), index=True)
     role: Mapped[str] = mapped_column(String(10))
     text: Mapped[str] = mapped_column(Text)
@@ -86,10 +95,13 @@ class MessageRow(Base):
     status: Mapped[str] = mapped_column(String(12))
     event_id: Mapped[str | None] = mapped_column(String(200))
     placement: Mapped[str] = mapped_column(String(128), default="")
+    keeper: Mapped[str] = mapped_column(String(36), default="")
     covered: Mapped[bool] = mapped_column(default=True)
     note: Mapped[str] = mapped_column(Text, default="")
     model: Mapped[str] = mapped_column(String(200), default="")
     milliseconds: Mapped[int] = mapped_column(default=0)
+    tokens: Mapped[int] = mapped_column(default=0)
+    cost: Mapped[int] = mapped_column(BigInteger, default=0)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     citations: Mapped[list["CitationRow"]] = relationship(lazy="raise", order_by="CitationRow.number")
@@ -121,6 +133,37 @@ class ToolCallRow(Base):
     name: Mapped[str] = mapped_column(String(64))
     arguments: Mapped[str] = mapped_column(Text)
     result: Mapped[str] = mapped_column(Text)
+
+
+class TraceRow(Base):
+    """What an answer was made of, so that it can be made again; beside the message, because lists do not need it."""
+
+    __tablename__ = "traces"
+
+    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
+    body: Mapped[dict[str, Any]]
+
+
+class ExecutorRow(Base):
+    """A process that answers questions; `beat` goes up while it lives."""
+
+    __tablename__ = "executors"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    beat: Mapped[int] = mapped_column(BigInteger, default=0)
+    started_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class SpendingRow(Base):
+    """What language models cost on a day (UTC), by person, channel or workspace, in micro-dollars."""
+
+    __tablename__ = "spending"
+
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    scope: Mapped[str] = mapped_column(String(10), primary_key=True)
+    key: Mapped[str] = mapped_column(String(240), primary_key=True)
+    cost: Mapped[int] = mapped_column(BigInteger, default=0)
+    tokens: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
 class FeedbackRow(Base):

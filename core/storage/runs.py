@@ -69,7 +69,7 @@ class Runs:
             .order_by(RefreshRunRow.id.desc())
             .limit(limit)
         )
-        async with self._database.begin() as db:
+        async with self._database.read() as db:
             return [_run(run, version) for run, version in (await db.execute(query))]
 
 

@@ -25,12 +25,12 @@ class Sources:
 
     async def all(self) -> list[Source]:
         """Every source, by name."""
-        async with self._database.begin() as db:
+        async with self._database.read() as db:
             return [source_of(row) for row in await db.scalars(select(SourceRow).order_by(SourceRow.name))]
 
     async def get(self, name: str) -> Source:
         """One source. Raises UnknownSource."""
-        async with self._database.begin() as db:
+        async with self._database.read() as db:
             row = await db.scalar(select(SourceRow).where(SourceRow.name == name))
         if row is None:
             raise UnknownSource(f"There is no source {name!r}. `mlops-assistant sources list` shows them all.")
@@ -44,7 +44,7 @@ class Sources:
             .where(DocumentRow.content_hash != "")
             .group_by(SourceRow.name)
         )
-        async with self._database.begin() as db:
+        async with self._database.read() as db:
             return dict((await db.execute(query)).all())
 
     async def add(self, source: Source) -> None:

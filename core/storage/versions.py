@@ -67,7 +67,7 @@ class Versions:
 
     async def production(self) -> IndexVersion | None:
         """The live version, if there is one."""
-        async with self._database.begin() as db:
+        async with self._database.read() as db:
             row = await db.scalar(
                 select(IndexVersionRow)
                 .where(IndexVersionRow.stage == Stage.PRODUCTION)
@@ -77,7 +77,7 @@ class Versions:
 
     async def all(self) -> list[IndexVersion]:
         """All versions, the newest first."""
-        async with self._database.begin() as db:
+        async with self._database.read() as db:
             rows = await db.scalars(select(IndexVersionRow).order_by(IndexVersionRow.id.desc()))
             return [version_of(row) for row in rows]
 
@@ -181,20 +181,20 @@ class Versions:
             .where(IndexContentRow.version_id == version_id)
             .order_by(IndexContentRow.path)
         )
-        async with self._database.begin() as db:
+        async with self._database.read() as db:
             for path, content_hash, passages in await db.execute(query):
                 yield IndexedPage(path, content_hash, tuple(passages))
 
     async def held(self, version_id: str) -> dict[str, str]:
         """The content hash of each page that a version holds, by path."""
         query = select(IndexContentRow.path, IndexContentRow.content_hash)
-        async with self._database.begin() as db:
+        async with self._database.read() as db:
             rows = await db.execute(query.where(IndexContentRow.version_id == version_id))
             return dict(rows.all())
 
     async def configuration(self, version_id: str) -> dict[str, Any]:
         """The model and the settings that a version was built with; empty for one that is unknown."""
-        async with self._database.begin() as db:
+        async with self._database.read() as db:
             query = select(IndexVersionRow.configuration).where(IndexVersionRow.id == version_id)
             return await db.scalar(query) or {}
 
@@ -203,12 +203,12 @@ class Versions:
         query = select(IndexVersionRow.id).where(
             IndexVersionRow.fingerprint == configuration, IndexVersionRow.rejected.is_(True)
         )
-        async with self._database.begin() as db:
+        async with self._database.read() as db:
             return await db.scalar(query.limit(1)) is not None
 
     async def last_change(self) -> tuple[Change, list[ChangedPage]]:
         """The latest change of the live version that was not undone. Raises InputError when there is none."""
-        async with self._database.begin() as db:
+        async with self._database.read() as db:
             counts = (ChangeRow.undone_at.is_(None), ChangeRow.version_id == await _live_id(db))
             row = await db.scalar(select(ChangeRow).where(*counts).order_by(ChangeRow.id.desc()).limit(1))
             if row is None:
@@ -219,7 +219,7 @@ class Versions:
 
     async def changes(self, limit: int = 20) -> list[Change]:
         """The latest changes, newest first."""
-        async with self._database.begin() as db:
+        async with self._database.read() as db:
             rows = (await db.scalars(select(ChangeRow).order_by(ChangeRow.id.desc()).limit(limit))).all()
             query = select(ChangedPageRow).where(ChangedPageRow.change_id.in_([row.id for row in rows]))
             pages: dict[str, list[ChangedPage]] = {row.id: [] for row in rows}
@@ -262,7 +262,7 @@ class Versions:
         query = select(EvaluationRow).where(EvaluationRow.version_id == version_id)
         if questions is not None:
             query = query.where(EvaluationRow.questions == questions)
-        async with self._database.begin() as db:
+        async with self._database.read() as db:
             row = await db.scalar(query.order_by(EvaluationRow.id.desc()).limit(1))
             return _evaluation(row) if row else None
 

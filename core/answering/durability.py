@@ -1,0 +1,220 @@
+"""Sees to it that a turn that was begun is ended, whatever happens to the process.
+
+Comes in: the id of an event whose question is stored. Goes out: a call of `run`, in this process or, after this one is
+gone, in another. `InMemory` is for processes whose askers wait for them; `Ledger` writes turns down with DBOS, as
+workflows named after their events, so that a redelivered event is the same turn.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic
+from typing import Any, Protocol
+
+from core.errors import StorageError
+from core.storage.engine import create_ledger_engine
+from core.storage.executors import Executors
+from core.storage.ids import new_id, now
+
+BEAT_SECONDS = 2.0
+"""How often a process says that it lives, where there may be several."""
+
+GONE_SECONDS = 12.0
+"""A process that has not said so for this long is gone. Measured by whoever watches it, so that no clock of the
+machine or of the database matters, and a database that was away makes nobody look dead."""
+
+ATTEMPTS = 5
+"""Times that a turn is begun again after its process died; one that kills its process must not do so for ever."""
+
+KEPT = timedelta(hours=48)
+"""Ended workflows are kept this long, so that a late redelivery still finds its turn in the ledger."""
+
+Run = Callable[[str], Awaitable[None]]
+
+_log = logging.getLogger(__name__)
+
+
+class Durability(Protocol):
+    """How turns are run."""
+
+    executor: str
+
+    @property
+    def keepers(self) -> set[str] | None:
+        """The processes whose open turns a turn of the same session waits for; None: those of all."""
+        ...
+
+    async def open(self, run: Run) -> None:
+        """Begins; from here on `run` is called for each turn."""
+        ...
+
+    async def start(self, event_id: str) -> bool:
+        """Runs a turn unless it runs already. False: it was begun too often, and will not be again."""
+        ...
+
+    def alive(self) -> set[str]:
+        """The processes that are not known to be gone, this one among them."""
+        ...
+
+    async def peers_changed(self) -> None:
+        """Waits until another process is gone."""
+        ...
+
+    async def close(self) -> None:
+        """Stops what still runs; a ledger hands it over to the next process."""
+        ...
+
+
+class InMemory:
+    """Runs turns as tasks of this process; with it they are gone."""
+
+    def __init__(self) -> None:
+        self.executor = new_id()
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._run: Run | None = None
+
+    @property
+    def keepers(self) -> set[str] | None:
+        """Only its own: what another process left behind is never ended."""
+        return {self.executor}
+
+    async def open(self, run: Run) -> None:
+        """Begins."""
+        self._run = run
+
+    async def start(self, event_id: str) -> bool:
+        """Runs a turn unless it runs already."""
+        assert self._run is not None  # noqa: S101 - opened first
+        if event_id not in self._running:
+            task = asyncio.ensure_future(self._run(event_id))
+            self._running[event_id] = task
+            task.add_done_callback(lambda _: self._running.pop(event_id, None))
+        return True
+
+    def alive(self) -> set[str]:
+        """Itself; it has no peers."""
+        return {self.executor}
+
+    async def peers_changed(self) -> None:
+        """Never."""
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        """Stops what still runs."""
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Ledger:
+    """Runs turns as DBOS workflows.
+
+    DBOS recovers what a process left behind when it is told which one is gone. With one process for a database
+    (`alone`) that is every other one; where there may be several, they watch each other's beats.
+    """
+
+    def __init__(self, url: str, executors: Executors, folder: Path, *, alone: bool) -> None:
+        self.executor = new_id()
+        self._url = url
+        self._executors = executors
+        self._last = folder / "executor"
+        self._alone = alone
+        self._workflows: Any = None
+        self._seen: dict[str, tuple[int, float]] = {}
+        self._gone: set[str] = set()
+        self._change = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._fallback = InMemory()
+
+    @property
+    def keepers(self) -> set[str] | None:
+        """All: each of their turns is ended by somebody."""
+        return None
+
+    async def open(self, run: Run) -> None:
+        """Launches DBOS and recovers what earlier processes left."""
+        from core.answering.workflows import Workflows  # noqa: PLC0415 - a second of imports, for `serve` alone
+
+        await self._fallback.open(run)
+        engine = create_ledger_engine(self._url)
+        self._workflows = Workflows(self._url, engine, self.executor, run, ATTEMPTS)
+        self._workflows.launch()
+        before = set(await self._executors.beats())
+        await self._executors.beat(self.executor)
+        dead = before if self._alone else before & self._predecessor()
+        self._last.write_text(self.executor)
+        for executor in dead:
+            await self._bury(executor)
+        self._tasks = [asyncio.create_task(self._sweep())]
+        if not self._alone:
+            self._tasks.append(asyncio.create_task(self._watch()))
+
+    async def start(self, event_id: str) -> bool:
+        """Begins a workflow unless there is one of this name."""
+        try:
+            return await self._workflows.start(event_id)
+        except Exception as error:  # the boundary to the ledger's own database: the question is stored, so answer it
+            _log.warning("turn %s runs without the ledger: %s", event_id, error)
+            return await self._fallback.start(event_id)
+
+    def alive(self) -> set[str]:
+        """The processes that are not known to be gone."""
+        return ({*self._seen} - self._gone) | {self.executor}
+
+    async def peers_changed(self) -> None:
+        """Waits until another process is gone."""
+        await self._change.wait()
+
+    async def close(self) -> None:
+        """Stops what still runs; another process, or the next one here, begins it again."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._fallback.close()
+        await self._workflows.close()
+
+    def _predecessor(self) -> set[str]:
+        """The process that held this folder before; whoever holds it now knows that it is gone."""
+        with suppress(OSError):
+            return {self._last.read_text().strip()}
+        return set()
+
+    async def _watch(self) -> None:
+        """Says that this process lives, and looks who else does."""
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            try:
+                await self._executors.beat(self.executor)
+                self._observe(await self._executors.beats(), monotonic())
+                for executor in [*self._gone]:
+                    await self._bury(executor)
+            except StorageError as error:
+                _log.warning("the other processes cannot be watched: %s", error)
+                self._seen = {executor: (beat, monotonic()) for executor, (beat, _) in self._seen.items()}
+
+    def _observe(self, beats: dict[str, int], when: float) -> None:
+        for executor, beat in beats.items():
+            if self._seen.get(executor, (None, 0.0))[0] != beat:
+                self._seen[executor] = (beat, when)
+                self._gone.discard(executor)
+        self._seen = {executor: seen for executor, seen in self._seen.items() if executor in beats}
+        silent = {executor for executor, (_, since) in self._seen.items() if when - since > GONE_SECONDS}
+        self._gone = silent - {self.executor}
+
+    async def _bury(self, executor: str) -> None:
+        """Recovers the turns of a process that is gone; safe to do twice, and by several at once."""
+        await asyncio.to_thread(self._workflows.recover, executor)
+        await self._executors.forget(executor)
+        change, self._change = self._change, asyncio.Event()
+        change.set()
+
+    async def _sweep(self) -> None:
+        """Removes old entries of the ledger, now and every hour."""
+        while True:
+            with suppress(Exception):  # the next hour tries again; nothing depends on it
+                await asyncio.to_thread(self._workflows.sweep, now() - KEPT)
+            await asyncio.sleep(3600)

@@ -1,0 +1,68 @@
+"""A turn on its way: what has happened so far, for whoever follows it, and whether it was told to stop.
+
+Comes in: events of an engine. Goes out: the same events to any number of followers, each from the first one on. Made
+by the service; it lives in the process that answers.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from core.domain.events import AnswerEvent, Queued
+from core.errors import AssistantError, TurnStopped
+
+STOPPED = "Stopped, as you wished."
+
+
+class Turn:
+    """The events of one answer, kept while it is being made."""
+
+    def __init__(self, event_id: str) -> None:
+        self.event_id = event_id
+        self.followed = False
+        self.ended = False
+        self.stopped = False
+        self.work: asyncio.Task[None] | None = None
+        self._failure: AssistantError | None = None
+        self._events: list[AnswerEvent] = []
+        self._news = asyncio.Event()
+
+    def tell(self, event: AnswerEvent) -> None:
+        """Notes an event; of several places in line in a row only the last one is kept."""
+        if isinstance(event, Queued) and self._events and isinstance(self._events[-1], Queued):
+            self._events[-1] = event
+        self._events.append(event)
+        self._announce()
+
+    def end(self, failure: AssistantError | None = None) -> None:
+        """Ends the stream, for every follower with the same failure if there was one."""
+        self._failure, self.ended = failure, True
+        self._announce()
+
+    def stop(self) -> None:
+        """Stops the work, as the asker wished; the one who runs it writes that down."""
+        self.stopped = True
+        if self.work:
+            self.work.cancel()
+
+    async def follow(self) -> AsyncGenerator[AnswerEvent]:
+        """All events, those of the past at once. Raises the failure with which the turn ended."""
+        self.followed = True
+        seen = 0
+        while True:
+            while seen < len(self._events):
+                seen += 1
+                yield self._events[seen - 1]
+            if self.ended:
+                break
+            await self._news.wait()
+        if self._failure:
+            raise self._failure
+
+    def _announce(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+
+def stopped() -> TurnStopped:
+    """What followers of a turn are told that its asker stopped."""
+    return TurnStopped(STOPPED)

@@ -1,0 +1,278 @@
+"""Runs turns: in the order of their session, in a fair line, with what is remembered, within budgets, to a stored end.
+
+Comes in: ids of events whose questions are stored. Goes out: a `Turn` that can be followed, and rows that say how it
+ended. Called by the durability, which sees to it that `run` ends once for each turn.
+"""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from core.answering.budgets import Allowance, Budgets
+from core.answering.durability import Durability
+from core.answering.engine import Brief, Engine
+from core.answering.line import Line
+from core.answering.memories import Memories
+from core.answering.turn import Turn, stopped
+from core.domain.conversation import Answer, Asked, Memory, Mode, Question, SessionKey, Status
+from core.domain.events import Completed, Queued
+from core.errors import AssistantError, StorageError
+from core.storage.turns import Begun, Turns
+
+WAIT_SECONDS = 0.5
+"""How often a turn looks whether the one before it, which another process runs, has ended."""
+
+STORE_SECONDS = 60.0
+"""How long the outcome of a turn is offered to a database that is away, before its asker is told so."""
+
+STOP_WATCH_SECONDS = 1.0
+"""How often running turns are looked up that may have been stopped through another process."""
+
+ENDED_KEPT = 256
+"""Turns that ended before anybody followed them; they are kept for who comes late."""
+
+BROKEN = "Something broke while answering; your question was kept. Ask again, or tell the owner."
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is done at once: turns in all, those of the crew among them, and how many may wait."""
+
+    turns: int = 64
+    crews: int = 4
+    waiting: int = 1_000
+
+
+class TurnRunner:
+    """The turns of this process."""
+
+    def __init__(
+        self,
+        turns: Turns,
+        load_engines: Callable[[], dict[Mode, Engine]],
+        memories: Memories,
+        budgets: Budgets,
+        limits: Limits | None = None,
+    ) -> None:
+        limits = limits or Limits()
+        self._turns = turns
+        self._load_engines = load_engines
+        self._memories = memories
+        self._budgets = budgets
+        self._lines = {Mode.AGENT: Line(limits.turns, limits.waiting), Mode.CREW: Line(limits.crews, limits.waiting)}
+        self._engines: dict[Mode, Engine] | None = None
+        self._loading = asyncio.Lock()
+        self._live: dict[str, Turn] = {}
+        self._ended: OrderedDict[str, Turn] = OrderedDict()
+        self._sessions: dict[str, SessionKey] = {}
+        self._settled = asyncio.Event()
+        self._background: set[asyncio.Task[None]] = set()
+        self._keepers: set[str] | None = None
+
+    def opened(self, durability: Durability) -> None:
+        """Learns whose turns count, once these are known."""
+        self._keepers = durability.keepers
+        if self._keepers is None:
+            self._later(self._watch_stops())
+
+    async def close(self) -> None:
+        """Ends what runs in the background."""
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    async def warm_up(self) -> dict[Mode, Engine]:
+        """Loads the engines on a thread, once."""
+        async with self._loading:
+            if self._engines is None:
+                self._engines = await asyncio.to_thread(self._load_engines)
+            return self._engines
+
+    def check(self, mode: Mode) -> None:
+        """Raises Overloaded when no more questions can be taken."""
+        self._lines[mode].check()
+
+    def expect(self, event_id: str) -> None:
+        """Makes a turn that can be followed before it runs."""
+        self._live.setdefault(event_id, Turn(event_id))
+
+    def drop(self, event_id: str) -> None:
+        """Ends a turn that was expected and will not run."""
+        if turn := self._live.pop(event_id, None):
+            turn.end()
+
+    def live(self, event_id: str) -> Turn | None:
+        """The turn of a question, if it runs here or ended here unfollowed."""
+        return self._live.get(event_id) or self._ended.pop(event_id, None)
+
+    def stop_session(self, session: SessionKey) -> None:
+        """Stops what is being answered in a session."""
+        for event_id, key in [*self._sessions.items()]:
+            if key == session and event_id in self._live:
+                self._live[event_id].stop()
+
+    async def idle(self, patience: float) -> None:
+        """Waits until nothing runs, for up to `patience` seconds."""
+        try:
+            async with asyncio.timeout(patience):
+                while self._live:
+                    await self._news()
+        except TimeoutError:
+            _log.info("%d turns are handed over to the next process", len(self._live))
+
+    async def run(self, event_id: str) -> None:
+        """Runs a turn to its end. Raises CancelledError alone, when the process ends before the turn."""
+        turn = self._live.setdefault(event_id, Turn(event_id))
+        turn.work = asyncio.ensure_future(self._work(turn))
+        try:
+            await asyncio.wait([turn.work])
+            if turn.work.cancelled() and not turn.stopped:
+                raise asyncio.CancelledError  # noqa: TRY301 - not the asker's wish: the turn is begun again
+            await self._conclude(turn)
+        except asyncio.CancelledError:
+            turn.work.cancel()
+            await asyncio.gather(turn.work, return_exceptions=True)
+            raise
+        finally:
+            self._leave(turn)
+
+    async def _work(self, turn: Turn) -> None:
+        begun = await self._in_order(turn)
+        if begun is None:
+            return
+        question = begun.asked.question
+        self._sessions[turn.event_id] = question.session
+        async with self._lines[question.mode].place(*_fair(question), lambda n: turn.tell(Queued(n))):
+            allowance = await self._budgets.allowance(question)
+            memory = self._memories.recall(begun.memory)
+            answer = await self._answered(turn, begun.asked, memory, allowance)
+        await self._store(turn, answer)
+        turn.tell(Completed(answer))
+        self._later(self._afterwards(begun, answer))
+
+    async def _in_order(self, turn: Turn) -> Begun | None:
+        """The turn once no earlier question of its session is open; None when there is nothing left to do."""
+        while True:
+            begun = await patiently(lambda: self._turns.begin(turn.event_id, self._keepers))
+            if begun is None or begun.asked.status is Status.STOPPED:
+                raise stopped()
+            if begun.asked.status is not Status.PENDING:
+                return None
+            if not begun.waits:
+                return begun
+            await self._news(WAIT_SECONDS)
+
+    async def _answered(self, turn: Turn, asked: Asked, memory: Memory, allowance: Allowance) -> Answer:
+        """The answer of the engine; everything before it is told on the way."""
+        started = time.monotonic()
+        engine = (await self.warm_up())[asked.question.mode]
+        brief = Brief(asked.question.text, memory, quoting=allowance.spent)
+        answer: Answer | None = None
+        async with aclosing(engine.run(brief)) as events:
+            async for event in events:
+                if isinstance(event, Completed):
+                    answer = event.answer
+                else:
+                    turn.tell(event)
+        assert answer is not None  # noqa: S101 - every engine ends with it
+        trace = replace(answer.trace, remembered=len(memory.recent), summary=memory.summary)
+        note = " ".join(filter(None, [answer.note, allowance.warning]))
+        spent = int((time.monotonic() - started) * 1000)
+        return replace(answer, milliseconds=spent, note=note, trace=trace)
+
+    async def _store(self, turn: Turn, answer: Answer) -> None:
+        """Stores an answer. Raises TurnStopped when nobody wants it any more."""
+        if await patiently(lambda: self._turns.complete(turn.event_id, answer)):
+            return
+        asked = await patiently(lambda: self._turns.get(turn.event_id))
+        if asked is None or asked.answer is None:  # otherwise it was stored, and the connection broke on the way back
+            raise stopped()
+
+    async def _conclude(self, turn: Turn) -> None:
+        """Writes down how a turn ended without an answer, and tells its followers."""
+        assert turn.work is not None  # noqa: S101 - set by `run`
+        error = None if turn.work.cancelled() else turn.work.exception()
+        if turn.stopped and (turn.work.cancelled() or error):
+            error = stopped()
+            await self._settle(turn, lambda: self._turns.stop(turn.event_id, stopped().said))
+        elif isinstance(error, AssistantError):
+            _log.warning("question %s failed: %s", turn.event_id, error)
+            said = error.said
+            await self._settle(turn, lambda: self._turns.fail(turn.event_id, said))
+        elif error:  # the boundary: whatever broke inside, the asker gets a sentence
+            _log.error("question %s failed", turn.event_id, exc_info=error)
+            error = AssistantError(BROKEN, detail=repr(error))
+            await self._settle(turn, lambda: self._turns.fail(turn.event_id, BROKEN))
+        turn.end(error)
+
+    async def _settle(self, turn: Turn, write: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await patiently(write)
+        except StorageError as error:
+            _log.error("how question %s ended could not be stored: %s", turn.event_id, error)
+
+    def _leave(self, turn: Turn) -> None:
+        self._live.pop(turn.event_id, None)
+        self._sessions.pop(turn.event_id, None)
+        if turn.ended and not turn.followed:
+            self._ended[turn.event_id] = turn
+            while len(self._ended) > ENDED_KEPT:
+                self._ended.popitem(last=False)
+        settled, self._settled = self._settled, asyncio.Event()
+        settled.set()
+
+    async def _news(self, patience: float | None = None) -> None:
+        """Waits until a turn of this process ended, or for `patience` seconds."""
+        settled = self._settled
+        await asyncio.wait([task := asyncio.ensure_future(settled.wait())], timeout=patience)
+        task.cancel()
+
+    async def _afterwards(self, begun: Begun, answer: Answer) -> None:
+        """What an asker need not wait for."""
+        try:
+            await self._budgets.charge(begun.asked.question, answer.trace)
+            await self._memories.condense(begun.asked, begun.memory)
+        except AssistantError as error:
+            _log.warning("after question %s: %s", begun.asked.question.event_id, error)
+
+    async def _watch_stops(self) -> None:
+        while True:
+            await asyncio.sleep(STOP_WATCH_SECONDS)
+            try:
+                for event_id in await self._turns.stopped_among(list(self._live)):
+                    self._live[event_id].stop()
+            except StorageError as error:
+                _log.warning("it cannot be seen which turns were stopped: %s", error)
+
+    def _later(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+def _fair(question: Question) -> tuple[str, str]:
+    """Among whom the line is fair: workspaces, and in each of them people, or sessions of callers without a name."""
+    session = question.session
+    return f"{session.platform}:{session.workspace}", question.author or session.thread
+
+
+async def patiently(call: Callable[[], Awaitable[T]]) -> T:
+    """What a call of the database gives, repeated while that is away. Raises StorageError at last."""
+    until, pause = time.monotonic() + STORE_SECONDS, 0.1
+    while True:
+        try:
+            return await call()
+        except StorageError as error:
+            if not error.retry_may_help or time.monotonic() + pause > until:
+                raise
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, 2.0)

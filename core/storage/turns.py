@@ -1,0 +1,279 @@
+"""Turns: a question is claimed once, and what becomes of it is written down once, whoever tries.
+
+Comes in: questions, answers and the ids of events. Goes out: domain nouns. Called by `core.answering`. A session counts
+its turns, so their order does not depend on any clock.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import CursorResult, Row, Select, exists, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import selectinload
+
+from core.domain.conversation import Answer, Asked, Memory, Message, Mode, Question, Status, Told
+from core.storage.engine import Database
+from core.storage.ids import new_id, now
+from core.storage.models import CitationRow, MessageRow, SessionRow, ToolCallRow, TraceRow
+from core.storage.nouns import (
+    TRACE,
+    answer_of,
+    citation_columns,
+    columns_of,
+    question_of,
+    tool_call_columns,
+    trace_of,
+)
+from core.storage.sessions import at
+
+TITLE_LENGTH = 120
+
+MEMORY_MESSAGES = 80
+"""Recent messages that a turn looks at, at most; those that do not fit are condensed before there are so many."""
+
+OPEN = (Status.PENDING, Status.ANSWERED)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A question that is about to be answered, and what is remembered of its session; or it `waits` for another."""
+
+    asked: Asked
+    memory: Memory
+    waits: bool = False
+
+
+class Turns:
+    """The repository of turns."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self, question: Question, keeper: str = "") -> bool:
+        """Stores a question as pending, with its session if that is new. False: this event was stored before.
+
+        `keeper` is the process that promises to deliver the answer.
+        """
+        try:
+            async with self._database.begin() as db:
+                session_id, turn = await _next_turn(db, question)
+                await db.execute(
+                    insert(MessageRow).values(
+                        id=new_id(),
+                        session_id=session_id,
+                        turn=turn,
+                        role="user",
+                        text=question.text,
+                        author=question.author,
+                        mode=question.mode,
+                        status=Status.PENDING,
+                        event_id=question.event_id,
+                        keeper=keeper,
+                    )
+                )
+        except IntegrityError:
+            if await self.get(question.event_id):
+                return False
+            return await self.claim(question, keeper)  # another question opened the same session a moment earlier
+        return True
+
+    async def get(self, event_id: str) -> Asked | None:
+        """A question with its answer, if it was stored and not deleted since."""
+        async with self._database.read() as db:
+            row = (await db.execute(_asked().where(MessageRow.event_id == event_id))).one_or_none()
+            return await _with_answer(db, row) if row else None
+
+    async def begin(self, event_id: str, keepers: Collection[str] | None = None) -> Begun | None:
+        """What a turn begins with. None: its question was deleted.
+
+        Of earlier questions that are still to be answered, those of `keepers` count, or all.
+        """
+        async with self._database.read() as db:
+            row = (await db.execute(_asked().where(MessageRow.event_id == event_id))).one_or_none()
+            if row is None:
+                return None
+            asked, session = row.tuple()
+            if asked.turn > 1 and await db.scalar(_earlier(asked, keepers)):
+                return Begun(_read(asked, session), Memory(), waits=True)
+            recent = await _recent(db, session, asked.turn) if asked.turn > 1 else ()
+            return Begun(_read(asked, session), Memory(recent, session.summary))
+
+    async def place(self, event_id: str, placement: str) -> None:
+        """Remembers the platform's id of the message in which this question is being answered."""
+        await self._change(event_id, {"placement": placement})
+
+    async def complete(self, event_id: str, answer: Answer, status: Status = Status.ANSWERED) -> str | None:
+        """Stores the answer to a pending question, whose status becomes `status`; gives the answer's message id.
+
+        None: the question was deleted, stopped or answered meanwhile, and nothing was stored.
+        """
+        async with self._database.begin() as db:
+            pending = update(MessageRow).where(MessageRow.event_id == event_id, MessageRow.status == Status.PENDING)
+            returned = pending.values(status=status).returning(MessageRow.id, MessageRow.session_id, MessageRow.turn)
+            asked = (await db.execute(returned)).one_or_none()
+            if asked is None:
+                return None
+            message = new_id()
+            place = {"session_id": asked.session_id, "reply_to": asked.id, "turn": asked.turn}
+            await db.execute(insert(MessageRow).values(**columns_of(message, answer), **place))
+            for table, rows in (
+                (CitationRow, citation_columns(message, answer)),
+                (ToolCallRow, tool_call_columns(message, answer)),
+            ):
+                if rows:
+                    await db.execute(insert(table), rows)
+            body = TRACE.dump_python(answer.trace, mode="json")
+            await db.execute(insert(TraceRow).values(message_id=message, body=body))
+            await db.execute(update(SessionRow).where(SessionRow.id == asked.session_id).values(updated_at=now()))
+            return message
+
+    async def delivered(self, event_id: str) -> None:
+        """Marks a question as done: its answer stands where it was asked."""
+        await self._change(event_id, {"status": Status.DELIVERED}, among=OPEN)
+
+    async def fail(self, event_id: str, reason: str) -> None:
+        """Marks a question as failed, with the sentence that the asker was told."""
+        await self._change(event_id, {"status": Status.FAILED, "note": reason}, among=OPEN)
+
+    async def stop(self, event_id: str, reason: str) -> bool:
+        """Marks a question as stopped by its asker. False: it was answered, or had ended, before."""
+        return await self._change(event_id, {"status": Status.STOPPED, "note": reason}, among=[Status.PENDING])
+
+    async def abandon(self, platforms: Collection[str], alive: Collection[str], reason: str) -> int:
+        """Fails what processes that are gone left pending, on platforms where nobody waits; gives their number."""
+        here = select(SessionRow.id).where(SessionRow.platform.in_(platforms))
+        gone = (MessageRow.status == Status.PENDING, MessageRow.keeper.not_in(alive), MessageRow.session_id.in_(here))
+        async with self._database.begin() as db:
+            done = await db.execute(update(MessageRow).where(*gone).values(status=Status.FAILED, note=reason))
+            return _count(done)
+
+    async def unfinished(self, platform: str, since: datetime) -> list[Asked]:
+        """Questions of a platform asked after `since` whose answers were not delivered, in the order of asking."""
+        query = _asked().where(
+            SessionRow.platform == platform, MessageRow.status.in_(OPEN), MessageRow.created_at >= since
+        )
+        async with self._database.read() as db:
+            rows = (await db.execute(query.order_by(MessageRow.session_id, MessageRow.turn))).all()
+            return [await _with_answer(db, row) for row in rows]
+
+    async def adopt(self, platform: str, since: datetime, keeper: str, alive: Collection[str]) -> list[Asked]:
+        """Takes over, for `keeper`, what processes that are not `alive` left unfinished; nobody gets it twice."""
+        here = select(SessionRow.id).where(SessionRow.platform == platform)
+        left = (
+            MessageRow.role == "user",
+            MessageRow.status.in_(OPEN),
+            MessageRow.keeper.not_in([*alive, keeper]),
+            MessageRow.created_at >= since,
+            MessageRow.session_id.in_(here),
+        )
+        async with self._database.begin() as db:
+            taken = update(MessageRow).where(*left).values(keeper=keeper).returning(MessageRow.event_id)
+            mine = set((await db.scalars(taken)).all())
+        return [asked for asked in await self.unfinished(platform, since) if asked.question.event_id in mine]
+
+    async def stopped_among(self, event_ids: Collection[str]) -> list[str]:
+        """Those of the questions that were stopped or deleted meanwhile, wherever that was asked for."""
+        async with self._database.read() as db:
+            query = select(MessageRow.event_id, MessageRow.status).where(MessageRow.event_id.in_(event_ids))
+            going = {event_id for event_id, status in (await db.execute(query)).all() if status != Status.STOPPED}
+        return [event_id for event_id in event_ids if event_id not in going]
+
+    async def condense(self, event_id: str, summary: str, through: int) -> None:
+        """Keeps a summary of the session of a question, of all turns up to `through`."""
+        session = select(MessageRow.session_id).where(MessageRow.event_id == event_id).scalar_subquery()
+        here = (SessionRow.id == session, SessionRow.summarised < through)
+        async with self._database.begin() as db:
+            await db.execute(update(SessionRow).where(*here).values(summary=summary, summarised=through))
+
+    async def told(self, message_id: str) -> Told | None:
+        """An answer with its trace and what was remembered then, by its id or its question's; None unless there is one."""
+        wanted = or_(*(MessageRow.id.endswith(message_id, autoescape=True), MessageRow.reply_to == message_id))
+        query = select(MessageRow.reply_to, MessageRow.id).where(wanted, MessageRow.role == "assistant").limit(2)
+        async with self._database.read() as db:
+            found = (await db.execute(query)).all()
+            if len(found) != 1 or not message_id:
+                return None
+            asked, session = (await db.execute(_asked().where(MessageRow.id == found[0].reply_to))).one().tuple()
+            reply = (await db.scalars(_replies().where(MessageRow.id == found[0].id))).one()
+            trace = trace_of(await db.scalar(select(TraceRow.body).where(TraceRow.message_id == reply.id)))
+            recent = await _recent(db, session, asked.turn, since=0)
+            memory = Memory(recent[len(recent) - trace.remembered :], trace.summary)
+            return Told(reply.id, question_of(asked, session), memory, answer_of(reply, trace))
+
+    async def _change(self, event_id: str, values: dict[str, str], *, among: Iterable[Status] = Status) -> bool:
+        here = (MessageRow.event_id == event_id, MessageRow.status.in_(tuple(among)))
+        async with self._database.begin() as db:
+            return _count(await db.execute(update(MessageRow).where(*here).values(**values))) > 0
+
+
+async def _next_turn(db: AsyncSession, question: Question) -> tuple[str, int]:
+    """The session of a question, opened if need be, and the number of its next turn."""
+    known = update(SessionRow).where(*at(question.session)).values(turns=SessionRow.turns + 1, updated_at=now())
+    row = (await db.execute(known.returning(SessionRow.id, SessionRow.turns))).one_or_none()
+    if row:
+        return row.id, row.turns
+    key, session_id = question.session, new_id()
+    address = {"platform": key.platform, "workspace": key.workspace, "channel": key.channel, "thread": key.thread}
+    title = " ".join(question.text.split())[:TITLE_LENGTH]
+    await db.execute(insert(SessionRow).values(id=session_id, title=title, turns=1, **address))
+    return session_id, 1
+
+
+async def _recent(db: AsyncSession, session: SessionRow, turn: int, since: int | None = None) -> tuple[Message, ...]:
+    """The messages before a turn that are not condensed yet, oldest first; without citations and tool calls."""
+    query = (
+        select(MessageRow)
+        .where(
+            MessageRow.session_id == session.id,
+            MessageRow.turn > (session.summarised if since is None else since),
+            MessageRow.turn < turn,
+            MessageRow.status != Status.PENDING,
+        )
+        .order_by(MessageRow.turn.desc(), MessageRow.role)
+        .limit(MEMORY_MESSAGES)
+    )
+    rows = (await db.scalars(query)).all()
+    return tuple(
+        Message(
+            row.id, row.role, row.text, row.created_at, row.author, Mode(row.mode), Status(row.status), turn=row.turn
+        )
+        for row in reversed(rows)
+    )
+
+
+def _earlier(asked: MessageRow, keepers: Collection[str] | None) -> Select[bool]:
+    """Whether an earlier question of a session is still to be answered."""
+    before = [
+        MessageRow.session_id == asked.session_id,
+        MessageRow.turn < asked.turn,
+        MessageRow.role == "user",
+        MessageRow.status == Status.PENDING,
+    ]
+    return select(exists().where(*before, *([MessageRow.keeper.in_(keepers)] if keepers is not None else [])))
+
+
+def _asked() -> Select[MessageRow, SessionRow]:
+    return select(MessageRow, SessionRow).join(SessionRow, SessionRow.id == MessageRow.session_id)
+
+
+def _replies() -> Select[MessageRow]:
+    return select(MessageRow).options(selectinload(MessageRow.citations), selectinload(MessageRow.tool_calls))
+
+
+async def _with_answer(db: AsyncSession, row: Row[MessageRow, SessionRow]) -> Asked:
+    asked, session = row.tuple()
+    reply = None
+    if asked.status not in {Status.PENDING, Status.FAILED, Status.STOPPED}:
+        reply = await db.scalar(_replies().where(MessageRow.reply_to == asked.id))
+    return _read(asked, session, answer_of(reply) if reply else None)
+
+
+def _read(row: MessageRow, session: SessionRow, answer: Answer | None = None) -> Asked:
+    return Asked(question_of(row, session), row.turn, Status(row.status), row.placement, answer, row.note)
+
+
+def _count(done: object) -> int:
+    assert isinstance(done, CursorResult)  # noqa: S101 - of UPDATE and DELETE it always is
+    return done.rowcount
