@@ -16,7 +16,7 @@ from bot.calling import key_header, out_of_reach, refusal
 from bot.http.index_schemas import RefreshReply
 from bot.http.schemas import ChatReply
 from core.domain.conversation import Answer, Citation, Mode
-from core.domain.events import AnswerEvent, Completed, Searching, Step, TextDelta
+from core.domain.events import AnswerEvent, Completed, Queued, Searching, Step, TextDelta
 from core.domain.knowledge import Progress
 from core.errors import AssistantError
 from core.settings import Settings
@@ -85,6 +85,8 @@ async def _lines(reply: httpx.Response) -> AsyncGenerator[str]:
 
 def _answer_event(name: str, data: dict[str, Any]) -> AnswerEvent | None:
     match name:
+        case "queued":
+            return Queued(data["position"])
         case "searching":
             return Searching(data["query"])
         case "step":

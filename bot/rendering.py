@@ -7,17 +7,27 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 from core.domain.conversation import Answer, Citation
-from core.domain.events import AnswerEvent, Passages, Searching, Step, TextDelta
+from core.domain.events import AnswerEvent, Passages, Queued, Searching, Step, TextDelta
 
 WAITING = "_Looking into it…_"
 EMPTY = "_The answer is empty._"
 
+STOPPED = "Stopped."
+
+STOP = "Stop"
+"""Label of the button under an answer that is being made."""
+
 QUERY_LENGTH = 200
+
+SMALL = {1: "first", 2: "second", 3: "third"}
+TEENS = {11, 12, 13}
 
 
 def progress(event: AnswerEvent, text: str) -> str:
     """What to show while an answer is being made; `text` is what was written so far."""
     match event:
+        case Queued(position):
+            return f"_You are {ordinal(position)} in line…_"
         case TextDelta() if text.strip():
             return text
         case Searching(query):
@@ -28,6 +38,19 @@ def progress(event: AnswerEvent, text: str) -> str:
             return f"_{who}: {what}…_"
         case _:
             return WAITING
+
+
+def ordinal(number: int) -> str:
+    """A place in line, in words where they are short: first, second, third, 4th, 21st."""
+    if number in SMALL:
+        return SMALL[number]
+    ending = "th" if number % 100 in TEENS else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def with_stop_note(text: str) -> str:
+    """What stays of an answer whose asker stopped it: what was written by then."""
+    return f"{text}\n\n_{STOPPED}_" if text.strip() else f"_{STOPPED}_"
 
 
 def with_footer(text: str, answer: Answer, link: Callable[[str, str], str]) -> str:

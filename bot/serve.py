@@ -5,6 +5,7 @@ Comes in: settings. Goes out: a service that runs until it is told to stop. Call
 
 import asyncio
 import logging
+import math
 import signal
 import socket
 from collections.abc import Generator
@@ -23,9 +24,6 @@ from core.bootstrap import Services, open_services, prepare, settle
 from core.errors import AssistantError, ConfigurationError, IndexMissing
 from core.operations.ownership import own_folder
 from core.settings import Settings
-
-STOP_SECONDS = 10
-"""How long open requests may take once the service is told to stop."""
 
 _log = logging.getLogger(__name__)
 
@@ -71,7 +69,7 @@ def check_port(settings: Settings) -> None:
 
 
 async def _run(settings: Settings, access: ConsoleAccess, console: Console) -> None:
-    async with open_services(settings) as services:
+    async with open_services(settings, durable=settings.durable_turns) as services:
         await services.refresher.tidy()
         await _first_index(services, console)
         channels = _channels(services)
@@ -91,6 +89,7 @@ async def _run(settings: Settings, access: ConsoleAccess, console: Console) -> N
         finally:
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)
+            await services.answering.drain(settings.stop_seconds)
             await asyncio.gather(*(channel.stop() for channel in channels.values()))
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
@@ -165,7 +164,7 @@ async def _run_until_told(app: FastAPI, settings: Settings, listening: asyncio.E
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=STOP_SECONDS,
+        timeout_graceful_shutdown=math.ceil(settings.stop_seconds) + 1,
     )
     server = _Server(config, listening)
     serving, waiting = asyncio.create_task(server.serve()), asyncio.create_task(told.wait())

@@ -13,9 +13,10 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as ProgressBar
 
 from bot.http.index_schemas import RefreshReply
+from bot.rendering import ordinal
 from bot.tables import counts, good, show_changed_pages, warn
 from core.domain.conversation import Answer
-from core.domain.events import AnswerEvent, Completed, Searching, Step, TextDelta
+from core.domain.events import AnswerEvent, Completed, Queued, Searching, Step, TextDelta
 from core.domain.knowledge import Progress, RefreshRun, RunStatus
 
 
@@ -25,6 +26,8 @@ async def show_answer(events: AsyncIterator[AnswerEvent], console: Console) -> A
     finished: Answer | None = None
     async for event in events:
         match event:
+            case Queued(position):
+                console.print(f"You are {ordinal(position)} in line…", style="dim", markup=False, highlight=False)
             case Searching(query):
                 console.print(f"Searching for “{query}”…", style="dim", markup=False, highlight=False, emoji=False)
             case Step(who, what):

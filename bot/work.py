@@ -31,12 +31,13 @@ class Work:
         """Lets a question go that turned out to need no work."""
         self._claimed.discard(event_id)
 
-    def start(self, task: Coroutine[None, None, None], event_id: str = "") -> None:
+    def start(self, task: Coroutine[None, None, None], event_id: str = "") -> asyncio.Task[None]:
         """Begins a task; the question that it was claimed for is released at its end."""
         running = asyncio.create_task(self._told(task))
         self._tasks.add(running)
         running.add_done_callback(self._tasks.discard)
         running.add_done_callback(lambda _: self.release(event_id))
+        return running
 
     async def stop(self) -> None:
         """Stops all tasks; questions among them are resumed at the next start."""

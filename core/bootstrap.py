@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from core.answering.budgets import Budgets
+from core.answering.durability import Ledger
 from core.answering.engine import Engine
 from core.answering.memories import Condenser, Memories
 from core.answering.service import AnsweringService
@@ -83,8 +84,11 @@ def prepare(settings: Settings, say: Callable[[str], None]) -> None:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncGenerator[Services]:
-    """Builds all services over what `prepare` made ready, and closes them at the end. The caller owns VAR_DIR."""
+async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGenerator[Services]:
+    """Builds all services over what `prepare` made ready, and closes them at the end. The caller owns VAR_DIR.
+
+    With `durable`, turns that processes which are gone left behind are taken over, and ours will be.
+    """
     database = Database(settings.sqlalchemy_url)
     sessions, turns, executors = Sessions(database), Turns(database), Executors(database)
     sources, library, versions, runs = Sources(database), Library(database), Versions(database), Runs(database)
@@ -151,7 +155,9 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         health=HealthChecks(),
     )
     _register_checks(services, database, place)
-    await answering.open()
+    alone = database.embedded and not settings.chroma_url  # then whoever holds VAR_DIR is the only one
+    ledger = Ledger(settings.ledger_url, executors, settings.var_dir, alone=alone) if durable else None
+    await answering.open(ledger)
     try:
         yield services
     finally:

@@ -30,6 +30,10 @@ class UnknownSession(InputError):
     """No session has this id."""
 
 
+class UnknownTurn(InputError):
+    """No question has this id."""
+
+
 class UnknownSource(InputError):
     """No source has this name."""
 

@@ -1,5 +1,6 @@
 """Ask the assistant from the browser and watch the answer come: search, steps, text, sources."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
 from typing import Any, cast
@@ -11,8 +12,8 @@ from admin.components.prose import prose
 from admin.theme import frame, heading
 from core.bootstrap import Services
 from core.domain.conversation import Mode, Question, SessionKey
-from core.domain.events import AnswerEvent, Completed, Passages, Searching, Step, TextDelta
-from core.errors import AssistantError
+from core.domain.events import Accepted, AnswerEvent, Completed, Passages, Queued, Searching, Step, TextDelta
+from core.errors import AssistantError, TurnStopped
 from core.storage.ids import new_id
 
 MODES = {Mode.AGENT: "Agent", Mode.CREW: "Crew"}
@@ -63,6 +64,7 @@ class Playground:
             turn = Turn(self._services.settings.address)
         _bring_up(asked)
         question = Question(self._session, text, event_id=f"console-{new_id()}", mode=Mode(self._mode.value))
+        turn.on_stop(lambda: self._services.answering.stop(question.event_id))
         try:
             async with aclosing(self._services.answering.ask(question)) as events:
                 async for event in events:
@@ -70,6 +72,8 @@ class Playground:
                         return
                     turn.show(event)
             _bring_up(asked)
+        except TurnStopped:
+            turn.stopped()
         except AssistantError as error:
             turn.fail(error.said)
         finally:
@@ -109,16 +113,26 @@ class Turn:
             with ui.element("div").classes("working") as self._working:
                 ui.spinner("dots", size="1.4rem")
                 self._doing = ui.label("Thinking")
+                self._stop = ui.button("Stop").props("flat dense no-caps").classes("stop")
 
     @property
     def gone(self) -> bool:
         """Whether nobody looks any more."""
         return self._card.is_deleted
 
+    def on_stop(self, stop: Callable[[], Awaitable[object]]) -> None:
+        """Sets what the button does that ends the answer."""
+        self._stop.on_click(stop)
+
     def show(self, event: AnswerEvent) -> None:
         """Takes one event into the view."""
         match event:
+            case Accepted():
+                pass
+            case Queued(position):
+                self._doing.set_text(f"Number {position} in line")
             case Searching(query):
+                self._doing.set_text("Thinking")
                 self._step("search", f"Searching for “{query}”")
             case Passages(passages):
                 self._step("article", f"Found {len(passages)} passages")
@@ -139,6 +153,15 @@ class Turn:
         with self._card, ui.element("div").classes("failed").props("role=alert"):
             ui.label("No answer").classes("badge bad")
             ui.label(said)
+
+    def stopped(self) -> None:
+        """Ends as the asker wished; what was written by then stays."""
+        if self.gone:
+            return
+        self._draft = None
+        self._end()
+        with self._card:
+            ui.label("Stopped").classes("badge")
 
     def _step(self, icon: str, text: str) -> None:
         with self._steps, ui.element("div").classes("step"):

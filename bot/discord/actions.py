@@ -15,13 +15,16 @@ from bot.discord.renderer import (
     render_forgotten,
     render_progress,
     render_refusal,
+    render_stopped,
 )
 from bot.rendering import WAITING
 from bot.work import Work
 from core.answering.service import AnsweringService
-from core.domain.conversation import Answer, Mode, Question, SessionKey
+from core.domain.conversation import Answer, Asked, Mode, Question, SessionKey
 from core.domain.events import Completed, TextDelta
-from core.errors import AssistantError
+from core.errors import AssistantError, TurnStopped
+
+RESUMING = "resuming"
 
 
 class Actions:
@@ -32,7 +35,6 @@ class Actions:
         self._messenger = messenger
         self._work = Work("Discord", discord.HTTPException)
         self._asked_for_mention: set[SessionKey] = set()
-        self._resumed = False
 
     async def take(self, heard: Heard) -> None:
         """Stores a question and starts to answer it; a second delivery does nothing. Returns once it is stored."""
@@ -59,23 +61,36 @@ class Actions:
             said = render_failure(error)
         await self._messenger.respond(interaction, placement, said)
 
-    async def resume(self) -> None:
-        """Finishes, once, what a stopped process left behind: answers in the message already posted, or delivers."""
-        if self._resumed:
-            return
-        self._resumed = True
-        for left in await self._service.unfinished(PLATFORM):
-            question = left.question
-            if not self._work.claim(question.event_id):
-                continue  # it was asked a moment ago
-            if left.answer:
-                self._work.start(self._deliver(question, left.placement, left.answer), question.event_id)
-            else:
-                self._work.start(self._answer(question, left.placement), question.event_id)
+    async def take_stop(self, interaction: discord.Interaction, event_id: str) -> None:
+        """Stops an answer, if the person asked for it; others are told so, alone."""
+        try:
+            await self._service.stop(event_id, str(interaction.user.id))
+        except AssistantError as error:
+            await interaction.response.send_message(render_failure(error), ephemeral=True)
+        else:
+            await interaction.response.defer()
+
+    def resume(self) -> None:
+        """Begins to finish what processes that are gone left behind, now and as long as this one runs."""
+        if self._work.claim(RESUMING):
+            self._work.start(self._resume(), RESUMING)
 
     async def stop(self) -> None:
         """Stops what is being answered; it is resumed at the next start."""
         await self._work.stop()
+
+    async def _resume(self) -> None:
+        async for left in self._service.left_behind(PLATFORM):
+            if self._work.claim(left.question.event_id):  # otherwise it was asked a moment ago
+                self._work.start(self._finish(left), left.question.event_id)
+
+    async def _finish(self, left: Asked) -> None:
+        """Answers a question that was left behind, in the message already posted; or delivers its answer."""
+        placement = left.placement or await self._messenger.posted(left.question)
+        if left.answer:
+            await self._deliver(left.question, placement, left.answer)
+        else:
+            await self._answer(left.question, placement)
 
     async def _take(self, question: Question, placement: str) -> None:
         if not self._work.claim(question.event_id):
@@ -107,7 +122,9 @@ class Actions:
                     await self._deliver(question, placement, event.answer)
                     return
                 text += event.text if isinstance(event, TextDelta) else ""
-                await self._messenger.show_progress(placement, render_progress(event, text))
+                await self._messenger.show_progress(question, placement, render_progress(event, text))
+        except TurnStopped:
+            await self._messenger.finish(question, placement, [render_stopped(text)])
         except AssistantError as error:
             await self._messenger.finish(question, placement, [render_failure(error)])
 

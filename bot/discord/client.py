@@ -61,7 +61,7 @@ class AssistantClient(discord.Client):
     async def on_ready(self) -> None:
         """Finishes what a stopped process left, and brings the list of commands up to date."""
         self._settled.set()
-        await self._actions.resume()
+        self._actions.resume()
         await self.tree.sync()
 
 

@@ -12,6 +12,7 @@ from discord import app_commands
 from bot.discord.actions import Actions
 from bot.discord.reader import read_message
 from bot.discord.renderer import render_failure
+from bot.discord.stop_button import StopButton
 from core.answering.service import check_text
 from core.domain.conversation import Mode
 from core.errors import AssistantError, InputError
@@ -43,11 +44,16 @@ def listen(client: discord.Client, actions: Actions) -> app_commands.CommandTree
     async def on_reset(interaction: discord.Interaction) -> None:
         await actions.reset(interaction)
 
+    async def on_stop(interaction: discord.Interaction, event_id: str) -> None:
+        await actions.take_stop(interaction, event_id)
+
     async def on_error(event: str, /, *_: object, **__: object) -> None:
         _log.exception("the Discord event %s could not be handled", event)
 
     client.event(on_message)
     client.event(on_error)
+    client.event(on_stop)
+    client.add_dynamic_items(StopButton)
     for name, (mode, description) in COMMANDS.items():
         tree.add_command(_command(name, description, mode, actions))
     tree.command(name="reset", description="Forgets the conversation in this thread or direct message")(on_reset)

@@ -6,7 +6,7 @@ Comes in: domain events and answers. Goes out: Discord's Markdown, in parts that
 import re
 from itertools import groupby
 
-from bot.rendering import EMPTY, progress, with_footer
+from bot.rendering import EMPTY, progress, with_footer, with_stop_note
 from bot.splitting import split_markdown
 from core.domain.conversation import Answer
 from core.domain.events import AnswerEvent
@@ -38,6 +38,11 @@ def render_answer(answer: Answer) -> list[str]:
     """The messages of an answer: its text, then the note and the sources. At least one."""
     text = with_footer(tables_aligned(answer.text), answer, _link)
     return split_markdown(defused(text), PART_LIMIT) or [EMPTY]
+
+
+def render_stopped(text: str) -> str:
+    """What stays of an answer that its asker stopped."""
+    return _within(defused(with_stop_note(text)))
 
 
 def render_failure(error: AssistantError) -> str:

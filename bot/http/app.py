@@ -21,8 +21,10 @@ from core.errors import (
     InputError,
     NameTaken,
     RefreshUnderWay,
+    TurnStopped,
     UnknownSession,
     UnknownSource,
+    UnknownTurn,
     UnknownVersion,
 )
 from core.version import VERSION
@@ -52,9 +54,9 @@ def create_app(services: Services) -> FastAPI:
 def status_of(error: AssistantError) -> int:
     """The HTTP status of an error: whose fault it was."""
     match error:
-        case UnknownSession() | UnknownSource() | UnknownVersion():
+        case UnknownSession() | UnknownTurn() | UnknownSource() | UnknownVersion():
             return 404
-        case NameTaken() | RefreshUnderWay():
+        case NameTaken() | RefreshUnderWay() | TurnStopped():
             return 409
         case InputError():
             return 422

@@ -1,8 +1,9 @@
 """The endpoints of questions, sessions and health. Each turns a request into a call of the core."""
 
 from collections.abc import AsyncIterator
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response, status
+from fastapi import APIRouter, Depends, Header, Response, status
 from fastapi.responses import StreamingResponse
 
 from bot.http.access import PROBLEMS, Core, check_key
@@ -14,7 +15,10 @@ from bot.http.schemas import (
     History,
     Problem,
     SessionId,
+    Stopped,
+    TurnId,
     Welcome,
+    event_of,
 )
 from bot.http.sse import EVENT_STREAM, STREAMED, Accept, answer_events
 from core.bootstrap import Services
@@ -25,6 +29,8 @@ from core.storage.ids import new_id
 from core.version import VERSION
 
 open_routes = APIRouter(tags=["service"])
+Key = Annotated[TurnId | None, Header()]
+
 routes = APIRouter(dependencies=[Depends(check_key)], responses=PROBLEMS)
 
 
@@ -50,15 +56,28 @@ async def health(services: Core, response: Response) -> HealthReply:
 
 
 @routes.post("/chat", tags=["questions"], response_model=ChatReply, responses=STREAMED)
-async def chat(body: ChatRequest, services: Core, accept: Accept = "") -> ChatReply | StreamingResponse:
-    """Asks the agent. With `Accept: text/event-stream`, the answer comes as it is written."""
-    return await _ask(services, body, Mode.AGENT, accept)
+async def chat(
+    body: ChatRequest, services: Core, accept: Accept = "", idempotency_key: Key = None
+) -> ChatReply | StreamingResponse:
+    """Asks the agent. With `Accept: text/event-stream`, the answer comes as it is written.
+
+    The same `Idempotency-Key` is the same question: it is answered once, however often it is sent.
+    """
+    return await _ask(services, body, Mode.AGENT, accept, idempotency_key)
 
 
 @routes.post("/crew-chat", tags=["questions"], response_model=ChatReply, responses=STREAMED)
-async def crew_chat(body: ChatRequest, services: Core, accept: Accept = "") -> ChatReply | StreamingResponse:
+async def crew_chat(
+    body: ChatRequest, services: Core, accept: Accept = "", idempotency_key: Key = None
+) -> ChatReply | StreamingResponse:
     """Asks the crew: a researcher and a writer. Slower and more thorough; streams its steps likewise."""
-    return await _ask(services, body, Mode.CREW, accept)
+    return await _ask(services, body, Mode.CREW, accept, idempotency_key)
+
+
+@routes.delete("/chat/{turn_id}", tags=["questions"], responses={404: {"model": Problem}})
+async def stop_answer(turn_id: TurnId, services: Core) -> Stopped:
+    """Stops an answer, of the agent or the crew, with its model's call. Its id is in the event `accepted`."""
+    return Stopped(turn_id=turn_id, stopped=await services.answering.stop(event_of(turn_id)))
 
 
 @routes.get("/history/{session_id}", tags=["sessions"], responses={404: {"model": Problem}})
@@ -75,9 +94,12 @@ async def delete_history(session_id: SessionId, services: Core) -> Deleted:
     return Deleted(session_id=session_id, messages=await services.answering.forget(session.key))
 
 
-async def _ask(services: Services, body: ChatRequest, mode: Mode, accept: str) -> ChatReply | StreamingResponse:
-    session_id = body.session_id or new_id()
-    question = Question(SessionKey.http(session_id), body.message, event_id=f"http:{new_id()}", mode=mode)
+async def _ask(
+    services: Services, body: ChatRequest, mode: Mode, accept: str, key: str | None
+) -> ChatReply | StreamingResponse:
+    turn_id = key or new_id()
+    session_id = body.session_id or turn_id
+    question = Question(SessionKey.http(session_id), body.message, event_of(turn_id), mode=mode)
     events = services.answering.ask(question)
     if EVENT_STREAM in accept:
         return answer_events(await anext(events), events, session_id)

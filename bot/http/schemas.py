@@ -10,7 +10,15 @@ from core.operations.health import Health
 
 SESSION_ID = r"^[A-Za-z0-9._:-]{1,128}$"
 
+TURN_ID = r"^[A-Za-z0-9._:-]{1,100}$"
+
+TurnId = Annotated[str, StringConstraints(pattern=TURN_ID)]
+"""Of a question: the caller's `Idempotency-Key`, or one that is made for it."""
+
 SessionId = Annotated[str, StringConstraints(pattern=SESSION_ID)]
+
+
+TURNS = "http:"
 
 
 class ChatRequest(BaseModel):
@@ -134,6 +142,23 @@ class History(BaseModel):
             created_at=session.created_at,
             messages=[HistoryMessage.of(message) for message in messages],
         )
+
+
+def event_of(turn_id: str) -> str:
+    """The id under which a turn that HTTP asked for is stored."""
+    return f"{TURNS}{turn_id}"
+
+
+def turn_id_of(event_id: str) -> str:
+    """The id of a turn as HTTP shows it."""
+    return event_id.removeprefix(TURNS)
+
+
+class Stopped(BaseModel):
+    """Whether an answer was stopped; `false` when it had ended before."""
+
+    turn_id: str
+    stopped: bool
 
 
 class Deleted(BaseModel):

@@ -15,9 +15,9 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from bot.http.index_schemas import RefreshReply
-from bot.http.schemas import ChatReply, Problem, Source
+from bot.http.schemas import ChatReply, Problem, Source, turn_id_of
 from core.answering.citations import cite
-from core.domain.events import AnswerEvent, Completed, Passages, Searching, Step, TextDelta
+from core.domain.events import Accepted, AnswerEvent, Completed, Passages, Queued, Searching, Step, TextDelta
 from core.domain.knowledge import Progress, RefreshRun
 from core.errors import AssistantError
 
@@ -64,18 +64,28 @@ def refresh_events(first: Progress | RefreshRun, rest: AsyncIterator[Progress | 
 
 def render_answer_event(event: AnswerEvent, session_id: str) -> bytes:
     """One event of an answer on the wire."""
+    name, data = _named(event, session_id)
+    return _event(name, data)
+
+
+def _named(event: AnswerEvent, session_id: str) -> tuple[str, BaseModel | dict[str, object]]:
     match event:
+        case Accepted(event_id):
+            named = "accepted", {"turn_id": turn_id_of(event_id), "session_id": session_id}
+        case Queued(position):
+            named = "queued", {"position": position}
         case Searching(query):
-            return _event("searching", {"query": query})
+            named = "searching", {"query": query}
         case Passages(passages, first):
             sources = [Source.of(cite(passage, number)) for number, passage in enumerate(passages, first)]
-            return _event("passages", {"sources": [source.model_dump() for source in sources]})
+            named = "passages", {"sources": [source.model_dump() for source in sources]}
         case Step(who, what):
-            return _event("step", {"who": who, "what": what})
+            named = "step", {"who": who, "what": what}
         case TextDelta(text):
-            return _event("delta", {"text": text})
+            named = "delta", {"text": text}
         case Completed(answer):
-            return _event("completed", ChatReply.of(answer, session_id))
+            named = "completed", ChatReply.of(answer, session_id)
+    return named
 
 
 async def _drawn(events: AsyncIterator[T]) -> AsyncGenerator[T]:

@@ -3,11 +3,14 @@
 Comes in: `Question`s from the listeners. Goes out: messages through the messenger. Never silent: a failure is told.
 """
 
+import asyncio
+from collections.abc import Mapping
+
 from slack_bolt.async_app import AsyncRespond
 from slack_sdk.errors import SlackApiError
 
 from bot.rendering import WAITING
-from bot.slack.messenger import OUT_OF_REACH, Messenger, is_passing, reason_of
+from bot.slack.messenger import NOTHING_POSTED, OUT_OF_REACH, Messenger, is_passing, reason_of
 from bot.slack.reader import PLATFORM, Heard, Payload, read_command
 from bot.slack.renderer import (
     render_answer,
@@ -15,12 +18,18 @@ from bot.slack.renderer import (
     render_progress,
     render_question,
     render_refusal,
+    render_stopped,
 )
 from bot.work import Work
 from core.answering.service import AnsweringService, check_text
-from core.domain.conversation import Answer, Mode, Question
+from core.domain.conversation import Answer, Asked, Mode, Question
 from core.domain.events import Completed, TextDelta
-from core.errors import AssistantError
+from core.errors import AssistantError, TurnStopped
+
+COMMAND_SECONDS = 2.5
+"""How long a slash command is kept open for its question to be stored; Slack waits for three."""
+
+RESUMING = "resuming"
 
 
 class Actions:
@@ -48,25 +57,43 @@ class Actions:
         else:
             self._work.release(question.event_id)
 
-    def take_command(self, command: Payload, mode: Mode, respond: AsyncRespond) -> None:
-        """Starts to answer a slash command in a thread of its own. Raises InputError for text that is no question."""
-        check_text(command.get("text") or "")
-        self._work.start(self._answer_command(command, mode, respond))
+    async def take_command(self, command: Payload, mode: Mode, respond: AsyncRespond) -> None:
+        """Stores the question of a slash command and starts to answer it in a thread of its own.
 
-    async def resume(self) -> None:
-        """Finishes what a stopped process left behind: answers in the message already posted, or delivers."""
-        for left in await self._service.unfinished(PLATFORM):
-            question = left.question
-            if not self._work.claim(question.event_id):
-                continue  # it was asked a moment ago
-            if left.answer:
-                self._work.start(self._deliver(question, left.placement, left.answer), question.event_id)
-            else:
-                self._work.start(self._answer(question, left.placement), question.event_id)
+        Returns once it is stored, or as long as Slack waits. Raises InputError for text that is no question.
+        """
+        check_text(command.get("text") or "")
+        await asyncio.wait([self._work.start(self._answer_command(command, mode, respond))], timeout=COMMAND_SECONDS)
+
+    async def take_stop(self, event_id: str, person: str, respond: AsyncRespond) -> None:
+        """Stops an answer, if the person asked for it; others are told so, alone."""
+        try:
+            await self._service.stop(event_id, person)
+        except AssistantError as error:
+            await respond(text=render_failure(error), response_type="ephemeral", replace_original=False)
+
+    def resume(self) -> None:
+        """Begins to finish what processes that are gone left behind, now and as long as this one runs."""
+        if self._work.claim(RESUMING):
+            self._work.start(self._resume(), RESUMING)
 
     async def stop(self) -> None:
         """Stops what is being answered; it is resumed at the next start."""
         await self._work.stop()
+
+    async def _resume(self) -> None:
+        async for left in self._service.left_behind(PLATFORM):
+            if self._work.claim(left.question.event_id):  # otherwise it was asked a moment ago
+                self._work.start(self._finish(left), left.question.event_id)
+
+    async def _finish(self, left: Asked) -> None:
+        """Answers a question that was left behind, in the message already posted; or delivers its answer."""
+        posted = await self._messenger.posted(left.question)
+        placement = left.placement or posted.get(0, "")
+        if left.answer:
+            await self._deliver(left.question, placement, left.answer, posted)
+        else:
+            await self._answer(left.question, placement, posted)
 
     async def _answer_command(self, command: Payload, mode: Mode, respond: AsyncRespond) -> None:
         announced = render_question(command.get("user_name") or "Somebody", command["text"])
@@ -77,24 +104,28 @@ class Actions:
             return
         await self.take(Heard(read_command(command, thread=thread, mode=mode)))
 
-    async def _answer(self, question: Question, placement: str = "") -> None:
+    async def _answer(
+        self, question: Question, placement: str = "", posted: Mapping[int, str] = NOTHING_POSTED
+    ) -> None:
         placement = placement or await self._open(question)
         text = ""
         try:
             async for event in self._service.answer(question):
                 if isinstance(event, Completed):
-                    await self._deliver(question, placement, event.answer)
+                    await self._deliver(question, placement, event.answer, posted)
                     return
                 text += event.text if isinstance(event, TextDelta) else ""
                 if placement:
-                    await self._messenger.show_progress(question.session, placement, render_progress(event, text))
+                    await self._messenger.show_progress(question, placement, render_progress(event, text))
+        except TurnStopped:
+            await self._messenger.finish(question, placement, [render_stopped(text)])
         except AssistantError as error:
-            await self._messenger.finish(question.session, placement, [render_failure(error)])
+            await self._messenger.finish(question, placement, [render_failure(error)])
 
     async def _open(self, question: Question) -> str:
         """Gives a sign of life and remembers where it stands; "" when Slack is out of reach for the moment."""
         try:
-            placement = await self._messenger.post(question.session, WAITING)
+            placement = await self._messenger.open(question, WAITING)
         except OUT_OF_REACH:
             return ""
         except SlackApiError as error:
@@ -104,9 +135,9 @@ class Actions:
         await self._service.placed(question, placement)
         return placement
 
-    async def _deliver(self, question: Question, placement: str, answer: Answer) -> None:
-        await self._messenger.finish(question.session, placement, render_answer(answer))
+    async def _deliver(self, question: Question, placement: str, answer: Answer, posted: Mapping[int, str]) -> None:
+        await self._messenger.finish(question, placement, render_answer(answer), posted)
         await self._service.delivered(question)
 
     async def _say(self, question: Question, text: str) -> None:
-        await self._messenger.post(question.session, text)
+        await self._messenger.post(question, text)

@@ -103,7 +103,7 @@ class SlackChannel:
             self._socket = AsyncSocketModeHandler(self._app, self._app_token)
             await self._socket.connect_async()
         self._state = "connected"
-        await self._actions.resume()
+        self._actions.resume()
 
     async def _keep_trying(self) -> None:
         while self._state != "connected":

@@ -12,6 +12,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext, AsyncResp
 
 from bot.slack.actions import Actions
 from bot.slack.reader import Payload, read_message
+from bot.slack.renderer import STOP_ACTION
 from core.domain.conversation import Mode
 from core.errors import InputError
 
@@ -30,11 +31,15 @@ def listen(app: AsyncApp, actions: Actions) -> None:
 
     async def on_command(ack: AsyncAck, command: Payload, respond: AsyncRespond) -> None:
         try:
-            actions.take_command(command, COMMANDS[command["command"]], respond)
+            await actions.take_command(command, COMMANDS[command["command"]], respond)
         except InputError as error:
             await ack(f"{error.said} For example: `{command['command']} How do I create a DVC pipeline?`")
         else:
             await ack()
+
+    async def on_stop(ack: AsyncAck, action: Payload, body: Payload, respond: AsyncRespond) -> None:
+        await ack()
+        await actions.take_stop(str(action["value"]), str(body["user"]["id"]), respond)
 
     async def on_anything_else(body: dict[str, Any]) -> None:
         _log.debug("nothing to do for %s", body.get("event", {}).get("type"))
@@ -43,4 +48,5 @@ def listen(app: AsyncApp, actions: Actions) -> None:
     app.event("message")(on_message)
     for command in COMMANDS:
         app.command(command)(on_command)
+    app.action(STOP_ACTION)(on_stop)
     app.event(re.compile(r".*"))(on_anything_else)

@@ -1,11 +1,14 @@
 """Posts to Slack and edits what it posted.
 
-Comes in: a session and rendered text. Goes out: calls of Slack's Web API, paced below its rates. Posting is repeated
+Comes in: questions and rendered text. Goes out: calls of Slack's Web API, paced below its rates. Posting is repeated
 only when Slack said that it refused (429); an edit can be repeated safely, so it is after 5xx and lost connections too.
+What is posted for a question says so in its metadata, so that after a crash it is found instead of posted again.
 """
 
 import logging
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 from aiohttp import ClientError
@@ -17,12 +20,24 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 )
 from slack_sdk.web.async_client import AsyncWebClient
 
-from core.domain.conversation import SessionKey
+from bot.slack.renderer import render_working
+from core.domain.conversation import Question, SessionKey
 
 EDIT_SECONDS = 1.5
 """Least time between two edits that only show progress: 40 a minute, of 50 that chat.update allows."""
 
 RETRIES = 3
+
+UPDATE_TEXT = 3_000
+"""Characters of the plain text beside blocks, for notifications; `chat.update` takes 4,000."""
+
+METADATA = "assistant_answer"
+"""The event type of our messages' metadata."""
+
+LOOKED_THROUGH = 200
+"""Messages of a thread, or the latest of a direct conversation, among which earlier posts are looked for."""
+
+NOTHING_POSTED: Mapping[int, str] = MappingProxyType({})
 
 OUT_OF_REACH = (ClientError, OSError, TimeoutError)
 """What a call raises that never reached Slack, as far as we can know."""
@@ -52,43 +67,77 @@ class Messenger:
         )
         self._last_edit = 0.0
 
-    async def post(self, session: SessionKey, markdown: str) -> str:
-        """Posts into the thread of a session; gives the message's `ts`."""
-        reply: Any = await self.client.chat_postMessage(
-            channel=session.channel,
-            thread_ts=session.thread or None,
-            markdown_text=markdown,
-            unfurl_links=False,
-            unfurl_media=False,
-        )
-        return str(reply["ts"])
+    async def open(self, question: Question, text: str) -> str:
+        """Posts a sign of life, with a button that stops the answer; gives the message's `ts`."""
+        return await self._post(question, 0, text=text, blocks=render_working(text, question.event_id))
+
+    async def post(self, question: Question, markdown: str, part: int = 0) -> str:
+        """Posts into the thread of a question; gives the message's `ts`. `part` counts the messages of an answer."""
+        return await self._post(question, part, markdown_text=markdown)
+
+    async def posted(self, question: Question) -> dict[int, str]:
+        """What stands in the thread for a question already: the `ts` of each part."""
+        session = question.session
+        options: dict[str, Any] = {"channel": session.channel, "include_all_metadata": True, "limit": LOOKED_THROUGH}
+        try:
+            if session.thread:
+                reply: Any = await self._editor.conversations_replies(ts=session.thread, **options)
+            else:
+                reply = await self._editor.conversations_history(**options)
+        except SlackApiError as error:
+            _log.warning("it cannot be seen what was posted before: %s", reason_of(error))
+            return {}
+        found: dict[int, str] = {}
+        for message in reply["messages"]:
+            payload = message.get("metadata", {}).get("event_payload", {})
+            if payload.get("question") == question.event_id:
+                found[int(payload["part"])] = str(message["ts"])
+        return found
 
     async def announce(self, channel: str, markdown: str) -> str:
         """Posts into a channel itself, to open a thread; gives the message's `ts`."""
         reply: Any = await self.client.chat_postMessage(channel=channel, markdown_text=markdown, unfurl_links=False)
         return str(reply["ts"])
 
-    async def show_progress(self, session: SessionKey, ts: str, markdown: str) -> None:
+    async def show_progress(self, question: Question, ts: str, text: str) -> None:
         """Edits a message if enough time has passed since the last such edit; otherwise leaves it for the next."""
         if time.monotonic() - self._last_edit < EDIT_SECONDS:
             return
         self._last_edit = time.monotonic()
         try:
-            await self._edit(session, ts, markdown)
+            blocks = render_working(text, question.event_id)
+            await self._edit(question.session, ts, text=text[:UPDATE_TEXT], blocks=blocks)
         except (SlackApiError, *OUT_OF_REACH) as error:
             _log.debug("progress was not shown: %s", error)
 
-    async def finish(self, session: SessionKey, ts: str, parts: list[str]) -> None:
-        """Puts the final text where the progress was, if anywhere; further parts follow as messages of their own."""
-        if ts:
-            await self._edit(session, ts, parts[0])
-        else:
-            await self.post(session, parts[0])
-        for part in parts[1:]:
-            await self.post(session, part)
+    async def finish(
+        self, question: Question, ts: str, parts: list[str], posted: Mapping[int, str] = NOTHING_POSTED
+    ) -> None:
+        """Puts the final text where the progress was, if anywhere; further parts follow as messages of their own.
 
-    async def _edit(self, session: SessionKey, ts: str, markdown: str) -> None:
-        await self._editor.chat_update(channel=session.channel, ts=ts, markdown_text=markdown)
+        `posted` are the parts that stand there already.
+        """
+        for number, text in enumerate(parts):
+            place = posted.get(number) or (ts if number == 0 else "")
+            if place:
+                await self._edit(question.session, place, markdown_text=text)
+            else:
+                await self.post(question, text, number)
+
+    async def _post(self, question: Question, part: int, **content: Any) -> str:
+        mark = {"event_type": METADATA, "event_payload": {"question": question.event_id, "part": part}}
+        reply: Any = await self.client.chat_postMessage(
+            channel=question.session.channel,
+            thread_ts=question.session.thread or None,
+            metadata=mark,
+            unfurl_links=False,
+            unfurl_media=False,
+            **content,
+        )
+        return str(reply["ts"])
+
+    async def _edit(self, session: SessionKey, ts: str, **content: Any) -> None:
+        await self._editor.chat_update(channel=session.channel, ts=ts, **content)
 
 
 def is_passing(error: SlackApiError) -> bool:

@@ -4,8 +4,9 @@ Comes in: domain events and answers. Goes out: Markdown for `markdown_text`, in 
 """
 
 import re
+from typing import Any
 
-from bot.rendering import EMPTY, progress, with_footer
+from bot.rendering import EMPTY, STOP, progress, with_footer, with_stop_note
 from bot.splitting import split_markdown
 from core.domain.conversation import Answer
 from core.domain.events import AnswerEvent
@@ -16,12 +17,30 @@ MARKDOWN_LIMIT = 12_000
 
 PART_LIMIT = MARKDOWN_LIMIT - 500
 
+STOP_ACTION = "stop"
+
 _PINGS = re.compile(r"<(?=[!@](?:channel|here|everyone|subteam|[UW][A-Z0-9]))|@(?=(?:channel|here|everyone)\b)")
 
 
 def render_progress(event: AnswerEvent, text: str) -> str:
     """What to show while an answer is being made; `text` is what was written so far."""
     return _within(defused(progress(event, text)))
+
+
+def render_working(text: str, event_id: str) -> list[dict[str, Any]]:
+    """The blocks of a message in which an answer is being made, with the button that stops it."""
+    button = {
+        "type": "button",
+        "action_id": STOP_ACTION,
+        "value": event_id,
+        "text": {"type": "plain_text", "text": STOP},
+    }
+    return [{"type": "markdown", "text": text}, {"type": "actions", "elements": [button]}]
+
+
+def render_stopped(text: str) -> str:
+    """What stays of an answer that its asker stopped."""
+    return _within(defused(with_stop_note(text)))
 
 
 def render_answer(answer: Answer) -> list[str]:

@@ -1,7 +1,7 @@
 """Condenses the older part of a conversation into a summary, with the language model or without one.
 
-Comes in: the summary so far and the messages to add to it. Goes out: a summary that stays short. Called by the memories,
-after an answer, so that nobody waits for it.
+Comes in: the summary so far and the messages to add to it. Goes out: a summary that stays short. Called by the
+memories, after an answer, so that nobody waits for it.
 """
 
 from collections.abc import Sequence

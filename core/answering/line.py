@@ -91,9 +91,9 @@ class Line:
         return waiting
 
     def _remove(self, workspace: str, person: str, waiting: Waiting) -> None:
-        theirs = self._workspaces.get(workspace, {}).get(person, ())
-        if waiting in theirs:  # unless a place that came free passed it over already
-            self._workspaces[workspace][person].remove(waiting)
+        people = self._workspaces.get(workspace)
+        if people and waiting in people.get(person, ()):  # unless a place that came free passed it over already
+            people[person].remove(waiting)
             self._length -= 1
             self._tidy(workspace, person)
             self._tell()

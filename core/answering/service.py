@@ -18,8 +18,8 @@ from core.answering.engine import Engine
 from core.answering.turn import stopped
 from core.answering.turn_runner import TurnRunner
 from core.domain.conversation import MAX_QUESTION, Asked, Mode, Question, SessionKey, Status
-from core.domain.events import AnswerEvent, Completed
-from core.errors import AssistantError, InputError, StorageError
+from core.domain.events import Accepted, AnswerEvent, Completed
+from core.errors import AssistantError, InputError, StorageError, UnknownTurn
 from core.storage.ids import now
 from core.storage.sessions import Sessions
 from core.storage.turns import Turns
@@ -54,9 +54,12 @@ class AnsweringService:
         await self._durability.open(self._runner.run)
         self._runner.opened(self._durability)
 
-    async def close(self, patience: float = 0) -> None:
-        """Lets running turns end for up to `patience` seconds, then stops them; a ledger hands them over."""
+    async def drain(self, patience: float) -> None:
+        """Lets running turns end for up to `patience` seconds."""
         await self._runner.idle(patience)
+
+    async def close(self) -> None:
+        """Stops what still runs; a ledger hands it over."""
         await self._durability.close()
         await self._runner.close()
 
@@ -111,6 +114,7 @@ class AnsweringService:
         if not fresh:
             await self._check_same(question)
         try:
+            yield Accepted(question.event_id)
             async with aclosing(self.answer(question)) as events:
                 async for event in events:
                     if isinstance(event, Completed):
@@ -128,7 +132,7 @@ class AnsweringService:
         """
         asked = await self._turns.get(event_id)
         if asked is None:
-            raise InputError("There is no such question.")
+            raise UnknownTurn("There is no such question.")
         if author is not None and author != asked.question.author:
             raise InputError("Only the person who asked can stop this answer.")
         if not await self._turns.stop(event_id, stopped().said):

@@ -7,6 +7,13 @@ from core.domain.knowledge import Passage
 
 
 @dataclass(frozen=True)
+class Accepted:
+    """The question is stored; its turn can be stopped by this id."""
+
+    event_id: str
+
+
+@dataclass(frozen=True)
 class Queued:
     """The question waits for its turn, `position`-th in line (1 is next)."""
 
@@ -50,4 +57,4 @@ class Completed:
     answer: Answer
 
 
-AnswerEvent = Queued | Searching | Passages | Step | TextDelta | Completed
+AnswerEvent = Accepted | Queued | Searching | Passages | Step | TextDelta | Completed

@@ -27,7 +27,7 @@ class Executors:
         """How often each known process has said that it lives."""
         async with self._database.read() as db:
             rows = await db.execute(select(ExecutorRow.id, ExecutorRow.beat))
-            return dict(rows.tuples().all())
+            return dict(rows.all())
 
     async def forget(self, executor: str) -> None:
         """Removes a process that is gone, unless a question that it promised to answer is still open."""

@@ -94,7 +94,7 @@ class Turns:
             row = (await db.execute(_asked().where(MessageRow.event_id == event_id))).one_or_none()
             if row is None:
                 return None
-            asked, session = row.tuple()
+            asked, session = row
             if asked.turn > 1 and await db.scalar(_earlier(asked, keepers)):
                 return Begun(_read(asked, session), Memory(), waits=True)
             recent = await _recent(db, session, asked.turn) if asked.turn > 1 else ()
@@ -141,14 +141,6 @@ class Turns:
         """Marks a question as stopped by its asker. False: it was answered, or had ended, before."""
         return await self._change(event_id, {"status": Status.STOPPED, "note": reason}, among=[Status.PENDING])
 
-    async def abandon(self, platforms: Collection[str], alive: Collection[str], reason: str) -> int:
-        """Fails what processes that are gone left pending, on platforms where nobody waits; gives their number."""
-        here = select(SessionRow.id).where(SessionRow.platform.in_(platforms))
-        gone = (MessageRow.status == Status.PENDING, MessageRow.keeper.not_in(alive), MessageRow.session_id.in_(here))
-        async with self._database.begin() as db:
-            done = await db.execute(update(MessageRow).where(*gone).values(status=Status.FAILED, note=reason))
-            return _count(done)
-
     async def unfinished(self, platform: str, since: datetime) -> list[Asked]:
         """Questions of a platform asked after `since` whose answers were not delivered, in the order of asking."""
         query = _asked().where(
@@ -188,14 +180,14 @@ class Turns:
             await db.execute(update(SessionRow).where(*here).values(summary=summary, summarised=through))
 
     async def told(self, message_id: str) -> Told | None:
-        """An answer with its trace and what was remembered then, by its id or its question's; None unless there is one."""
+        """An answer with its trace and what was remembered then, by its id or its question's, or the end of one."""
         wanted = or_(*(MessageRow.id.endswith(message_id, autoescape=True), MessageRow.reply_to == message_id))
         query = select(MessageRow.reply_to, MessageRow.id).where(wanted, MessageRow.role == "assistant").limit(2)
         async with self._database.read() as db:
             found = (await db.execute(query)).all()
             if len(found) != 1 or not message_id:
                 return None
-            asked, session = (await db.execute(_asked().where(MessageRow.id == found[0].reply_to))).one().tuple()
+            asked, session = (await db.execute(_asked().where(MessageRow.id == found[0].reply_to))).one()
             reply = (await db.scalars(_replies().where(MessageRow.id == found[0].id))).one()
             trace = trace_of(await db.scalar(select(TraceRow.body).where(TraceRow.message_id == reply.id)))
             recent = await _recent(db, session, asked.turn, since=0)
@@ -263,7 +255,7 @@ def _replies() -> Select[MessageRow]:
 
 
 async def _with_answer(db: AsyncSession, row: Row[MessageRow, SessionRow]) -> Asked:
-    asked, session = row.tuple()
+    asked, session = row
     reply = None
     if asked.status not in {Status.PENDING, Status.FAILED, Status.STOPPED}:
         reply = await db.scalar(_replies().where(MessageRow.reply_to == asked.id))

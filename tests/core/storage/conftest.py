@@ -13,12 +13,18 @@ from core.storage.migrate import migrate
 from core.storage.runs import Runs
 from core.storage.sessions import Sessions
 from core.storage.sources import Sources
+from core.storage.turns import Turns
 from core.storage.versions import Versions
 
 
 @pytest.fixture
 def sessions(database: Database) -> Sessions:
     return Sessions(database)
+
+
+@pytest.fixture
+def turns(database: Database) -> Turns:
+    return Turns(database)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from core.storage.engine import Database
 from core.storage.migrate import migrate
 from core.storage.models import MessageRow
 from core.storage.sessions import Sessions
+from core.storage.turns import Turns
 
 Ask = Callable[..., Question]
 
@@ -84,15 +85,15 @@ async def test_migrated_database_answers(database: Database) -> None:
 @pytest.mark.usefixtures("impatient")
 async def test_locked_sqlite_is_told_and_nothing_is_lost(sqlite_file: Path, ask: Ask, thread: SessionKey) -> None:
     async with opened(f"sqlite:///{sqlite_file}") as database:
-        sessions = Sessions(database)
-        await sessions.claim(ask("before"))
+        sessions, turns = Sessions(database), Turns(database)
+        await turns.claim(ask("before"))
         with closing(sqlite3.connect(sqlite_file, isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
             with pytest.raises(StorageError, match="is locked by another program; nothing was lost") as told:
-                await sessions.claim(ask("while locked"))
+                await turns.claim(ask("while locked"))
             other.execute("ROLLBACK")
         assert told.value.retry_may_help
-        assert await sessions.claim(ask("while locked"))
+        assert await turns.claim(ask("while locked"))
         assert [message.text for message in await sessions.transcript(thread)] == ["before", "while locked"]
 
 
@@ -112,7 +113,7 @@ async def test_writer_waits_for_another_one(sqlite_file: Path, ask: Ask) -> None
     async with opened(f"sqlite:///{sqlite_file}") as database:
         with closing(sqlite3.connect(sqlite_file, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            claim = asyncio.create_task(Sessions(database).claim(ask("How?")))
+            claim = asyncio.create_task(Turns(database).claim(ask("How?")))
             await Sessions(database).list()  # reads go on meanwhile
             assert not claim.done()
             other.execute("COMMIT")
