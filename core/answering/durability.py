@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from core.errors import StorageError
-from core.storage.engine import create_ledger_engine
+from core.storage.engine import create_direct_engine
 from core.storage.executors import Executors
 from core.storage.ids import new_id, now
 
@@ -28,6 +28,9 @@ machine or of the database matters, and a database that was away makes nobody lo
 
 ATTEMPTS = 5
 """Times that a turn is begun again after its process died; one that kills its process must not do so for ever."""
+
+LEDGER_SECONDS = 30.0
+"""How long the ledger waits for another writer of its file."""
 
 KEPT = timedelta(hours=48)
 """Ended workflows are kept this long, so that a late redelivery still finds its turn in the ledger."""
@@ -140,7 +143,7 @@ class Ledger:
         from core.answering.workflows import Workflows  # noqa: PLC0415 - a second of imports, for `serve` alone
 
         await self._fallback.open(run)
-        engine = create_ledger_engine(self._url)
+        engine = create_direct_engine(self._url, patience=LEDGER_SECONDS)
         self._workflows = Workflows(self._url, engine, self.executor, run, ATTEMPTS)
         self._workflows.launch()
         before = set(await self._executors.beats())

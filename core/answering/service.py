@@ -75,18 +75,13 @@ class AnsweringService:
         if question.event_id in self._refused:
             return False
         try:
-            check_text(question.text)
-            self._runner.check(question.mode)
+            self._check(question)
         except AssistantError:
             self._refused[question.event_id] = None
             if len(self._refused) > REMEMBERED_REFUSALS:
                 self._refused.popitem(last=False)
             raise
-        if not await self._turns.claim(question, self._durability.executor):
-            return False
-        self._runner.expect(question.event_id)
-        await self._begin(question.event_id)
-        return True
+        return await self._accept(question, waited_for=False)
 
     async def answer(self, question: Question) -> AsyncGenerator[AnswerEvent]:
         """Follows the turn of an accepted question, wherever it runs. Raises AssistantError as it does."""
@@ -110,15 +105,14 @@ class AnsweringService:
 
         A question that was asked before is answered as it was then.
         """
-        fresh = await self.accept(question)
+        self._check(question)
+        fresh = await self._accept(question, waited_for=True)
         if not fresh:
             await self._check_same(question)
         try:
             yield Accepted(question.event_id)
             async with aclosing(self.answer(question)) as events:
                 async for event in events:
-                    if isinstance(event, Completed):
-                        await self.delivered(question)
                     yield event
         except (GeneratorExit, asyncio.CancelledError):
             if fresh:
@@ -181,6 +175,18 @@ class AnsweringService:
         gone = await self._sessions.delete(session)
         self._runner.stop_session(session)
         return gone
+
+    def _check(self, question: Question) -> None:
+        check_text(question.text)
+        self._runner.check(question.mode)
+
+    async def _accept(self, question: Question, *, waited_for: bool) -> bool:
+        turn = await self._turns.claim(question, self._durability.executor)
+        if turn is None:
+            return False
+        self._runner.expect(Asked(question, turn, Status.PENDING), waited_for=waited_for)
+        await self._begin(question.event_id)
+        return True
 
     async def _begin(self, event_id: str) -> None:
         """Has a turn run, unless it does or was begun too often."""

@@ -7,6 +7,7 @@ by the service; it lives in the process that answers.
 import asyncio
 from collections.abc import AsyncGenerator
 
+from core.domain.conversation import Asked
 from core.domain.events import AnswerEvent, Queued
 from core.errors import AssistantError, TurnStopped
 
@@ -14,10 +15,16 @@ STOPPED = "Stopped, as you wished."
 
 
 class Turn:
-    """The events of one answer, kept while it is being made."""
+    """The events of one answer, kept while it is being made.
 
-    def __init__(self, event_id: str) -> None:
+    `asked` is there when the question was stored a moment ago; `waited_for` when following is all that is to be done
+    with the answer, and nobody will deliver it anywhere.
+    """
+
+    def __init__(self, event_id: str, asked: Asked | None = None, *, waited_for: bool = False) -> None:
         self.event_id = event_id
+        self.asked = asked
+        self.waited_for = waited_for
         self.followed = False
         self.ended = False
         self.stopped = False

@@ -101,9 +101,9 @@ class TurnRunner:
         """Raises Overloaded when no more questions can be taken."""
         self._lines[mode].check()
 
-    def expect(self, event_id: str) -> None:
-        """Makes a turn that can be followed before it runs."""
-        self._live.setdefault(event_id, Turn(event_id))
+    def expect(self, asked: Asked, *, waited_for: bool) -> None:
+        """Makes a turn that can be followed before it runs; an asker who waits for it takes its answer as it comes."""
+        self._live[asked.question.event_id] = Turn(asked.question.event_id, asked, waited_for=waited_for)
 
     def drop(self, event_id: str) -> None:
         """Ends a turn that was expected and will not run."""
@@ -161,6 +161,8 @@ class TurnRunner:
 
     async def _in_order(self, turn: Turn) -> Begun | None:
         """The turn once no earlier question of its session is open; None when there is nothing left to do."""
+        if turn.asked and turn.asked.turn == 1:  # new, with nothing before it to look up
+            return Begun(turn.asked, Memory())
         while True:
             begun = await patiently(lambda: self._turns.begin(turn.event_id, self._keepers))
             if begun is None or begun.asked.status is Status.STOPPED:
@@ -191,7 +193,8 @@ class TurnRunner:
 
     async def _store(self, turn: Turn, answer: Answer) -> None:
         """Stores an answer. Raises TurnStopped when nobody wants it any more."""
-        if await patiently(lambda: self._turns.complete(turn.event_id, answer)):
+        status = Status.DELIVERED if turn.waited_for else Status.ANSWERED
+        if await patiently(lambda: self._turns.complete(turn.event_id, answer, status)):
             return
         asked = await patiently(lambda: self._turns.get(turn.event_id))
         if asked is None or asked.answer is None:  # otherwise it was stored, and the connection broke on the way back

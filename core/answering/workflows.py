@@ -33,7 +33,7 @@ BATCH = 500
 
 
 class Workflows:
-    """DBOS, launched over one database. `engine` is of `create_ledger_engine`, `url` its address."""
+    """DBOS, launched over one database. `engine` is of `create_direct_engine`, `url` its address."""
 
     def __init__(self, url: str, engine: Any, executor: str, run: Run, attempts: int) -> None:
         logging.getLogger("dbos").setLevel(logging.ERROR)

@@ -5,10 +5,11 @@ Comes in: an SQLAlchemy address. Goes out: `Database.begin()`, one transaction t
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, event, text
 from sqlalchemy import create_engine as create_sync_engine
@@ -16,12 +17,20 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from core.errors import SchemaOutdated, StorageError, StorageFull
 
 UNDEFINED_TABLE = "42P01"
 """Of Postgres."""
+
+PRAGMAS = ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL")
+
+THREADS = 4
+"""For transactions that run as a whole; on SQLite one of them writes at a time."""
+
+T = TypeVar("T")
 
 BUSY_SECONDS = 5
 """How long a SQLite writer waits for another one before the database counts as locked."""
@@ -42,27 +51,27 @@ def create_engine(url: str) -> AsyncEngine:
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:  # pyright: ignore[reportUnusedFunction]
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
+        for pragma in PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
     return engine
 
 
-def create_ledger_engine(url: str) -> Engine:
-    """A synchronous engine for the ledger of durable workflows; SQLite as quick and as patient as ours is.
+def create_direct_engine(url: str, *, patience: float = BUSY_SECONDS) -> Engine:
+    """An engine for whole transactions on a thread; transactions on SQLite that write begin as writers.
 
-    DBOS writes it from threads of its own. Its transactions on SQLite begin as writers, so that none fails half-way.
+    DBOS keeps its ledger through one too.
     """
     parsed = make_url(url)
     if not parsed.drivername.startswith("sqlite"):
-        return create_sync_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=8)
-    engine = create_sync_engine(parsed.set(drivername="sqlite"))
+        return create_sync_engine(url, pool_pre_ping=True, pool_size=THREADS, max_overflow=THREADS)
+    engine = create_sync_engine(parsed.set(drivername="sqlite"), connect_args={"timeout": patience})
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: ConnectionPoolEntry) -> None:  # pyright: ignore[reportUnusedFunction]
         connection.isolation_level = "IMMEDIATE"
-        for pragma in ("busy_timeout=30000", "journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
+        for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
@@ -81,6 +90,8 @@ class Database:
         reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._readers = async_sessionmaker(reading, expire_on_commit=False)
         self._writing = asyncio.Lock() if self.embedded else nullcontext()
+        self._direct = create_direct_engine(url)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
 
     @property
     def embedded(self) -> bool:
@@ -102,6 +113,26 @@ class Database:
         """A connection for statements that change nothing. Raises as `begin` does."""
         async with self._explained(), self._readers() as session:
             yield session
+
+    async def transact(self, work: Callable[[Session], T]) -> T:
+        """One transaction on a thread: committed when `work` returns, rolled back when it raises. Raises as `begin`."""
+
+        def transaction() -> T:
+            with Session(self._direct, expire_on_commit=False) as session, session.begin():
+                return work(session)
+
+        async with self._writing, self._explained():
+            return await asyncio.get_running_loop().run_in_executor(self._threads, transaction)
+
+    async def look(self, work: Callable[[Session], T]) -> T:
+        """What `work` finds, on a thread; it changes nothing. Raises as `begin` does."""
+
+        def reading() -> T:
+            with Session(self._direct, expire_on_commit=False) as session:
+                return work(session)
+
+        async with self._explained():
+            return await asyncio.get_running_loop().run_in_executor(self._threads, reading)
 
     @asynccontextmanager
     async def _explained(self) -> AsyncGenerator[None]:
@@ -128,6 +159,8 @@ class Database:
     async def close(self) -> None:
         """Gives every connection back."""
         await self._engine.dispose()
+        self._threads.shutdown()
+        self._direct.dispose()
 
 
 def explain(error: DBAPIError, name: str) -> StorageError:

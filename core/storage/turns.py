@@ -2,16 +2,20 @@
 
 Comes in: questions, answers and the ids of events. Goes out: domain nouns. Called by `core.answering`. A session counts
 its turns, so their order does not depend on any clock.
+
+Each method is one transaction on a thread (`Database.transact`, `Database.look`): a turn takes several, and going back
+and forth between threads with every statement took most of their time.
 """
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from typing import cast
 
-from sqlalchemy import CursorResult, Row, Select, exists, insert, or_, select, update
+from sqlalchemy import CursorResult, Row, Select, Table, bindparam, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import Session, selectinload
 
 from core.domain.conversation import Answer, Asked, Memory, Message, Mode, Question, Status, Told
 from core.storage.engine import Database
@@ -26,7 +30,6 @@ from core.storage.nouns import (
     tool_call_columns,
     trace_of,
 )
-from core.storage.sessions import at
 
 TITLE_LENGTH = 120
 
@@ -34,6 +37,8 @@ MEMORY_MESSAGES = 80
 """Recent messages that a turn looks at, at most; those that do not fit are condensed before there are so many."""
 
 OPEN = (Status.PENDING, Status.ANSWERED)
+
+_sessions, _messages, _traces = (cast("Table", row.__table__) for row in (SessionRow, MessageRow, TraceRow))
 
 
 @dataclass(frozen=True)
@@ -51,54 +56,44 @@ class Turns:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def claim(self, question: Question, keeper: str = "") -> bool:
-        """Stores a question as pending, with its session if that is new. False: this event was stored before.
+    async def claim(self, question: Question, keeper: str = "") -> int | None:
+        """Stores a question as pending, with its session if that is new. None: this event was stored before.
 
-        `keeper` is the process that promises to deliver the answer.
+        Gives the number of the turn in its session, from 1. `keeper` is the process that promises to deliver it.
         """
         try:
-            async with self._database.begin() as db:
-                session_id, turn = await _next_turn(db, question)
-                await db.execute(
-                    insert(MessageRow).values(
-                        id=new_id(),
-                        session_id=session_id,
-                        turn=turn,
-                        role="user",
-                        text=question.text,
-                        author=question.author,
-                        mode=question.mode,
-                        status=Status.PENDING,
-                        event_id=question.event_id,
-                        keeper=keeper,
-                    )
-                )
+            return await self._database.transact(partial(_claim, question, keeper))
         except IntegrityError:
             if await self.get(question.event_id):
-                return False
+                return None
             return await self.claim(question, keeper)  # another question opened the same session a moment earlier
-        return True
 
     async def get(self, event_id: str) -> Asked | None:
         """A question with its answer, if it was stored and not deleted since."""
-        async with self._database.read() as db:
-            row = (await db.execute(_asked().where(MessageRow.event_id == event_id))).one_or_none()
-            return await _with_answer(db, row) if row else None
+
+        def look(db: Session) -> Asked | None:
+            row = db.execute(_asked().where(MessageRow.event_id == event_id)).one_or_none()
+            return _with_answer(db, row) if row else None
+
+        return await self._database.look(look)
 
     async def begin(self, event_id: str, keepers: Collection[str] | None = None) -> Begun | None:
         """What a turn begins with. None: its question was deleted.
 
         Of earlier questions that are still to be answered, those of `keepers` count, or all.
         """
-        async with self._database.read() as db:
-            row = (await db.execute(_asked().where(MessageRow.event_id == event_id))).one_or_none()
+
+        def look(db: Session) -> Begun | None:
+            row = db.execute(_asked().where(MessageRow.event_id == event_id)).one_or_none()
             if row is None:
                 return None
             asked, session = row
-            if asked.turn > 1 and await db.scalar(_earlier(asked, keepers)):
+            if asked.turn > 1 and db.scalar(_earlier(asked, keepers)):
                 return Begun(_read(asked, session), Memory(), waits=True)
-            recent = await _recent(db, session, asked.turn) if asked.turn > 1 else ()
+            recent = _recent(db, session, asked.turn) if asked.turn > 1 else ()
             return Begun(_read(asked, session), Memory(recent, session.summary))
+
+        return await self._database.look(look)
 
     async def place(self, event_id: str, placement: str) -> None:
         """Remembers the platform's id of the message in which this question is being answered."""
@@ -109,25 +104,7 @@ class Turns:
 
         None: the question was deleted, stopped or answered meanwhile, and nothing was stored.
         """
-        async with self._database.begin() as db:
-            pending = update(MessageRow).where(MessageRow.event_id == event_id, MessageRow.status == Status.PENDING)
-            returned = pending.values(status=status).returning(MessageRow.id, MessageRow.session_id, MessageRow.turn)
-            asked = (await db.execute(returned)).one_or_none()
-            if asked is None:
-                return None
-            message = new_id()
-            place = {"session_id": asked.session_id, "reply_to": asked.id, "turn": asked.turn}
-            await db.execute(insert(MessageRow).values(**columns_of(message, answer), **place))
-            for table, rows in (
-                (CitationRow, citation_columns(message, answer)),
-                (ToolCallRow, tool_call_columns(message, answer)),
-            ):
-                if rows:
-                    await db.execute(insert(table), rows)
-            body = TRACE.dump_python(answer.trace, mode="json")
-            await db.execute(insert(TraceRow).values(message_id=message, body=body))
-            await db.execute(update(SessionRow).where(SessionRow.id == asked.session_id).values(updated_at=now()))
-            return message
+        return await self._database.transact(partial(_complete, event_id, answer, status))
 
     async def delivered(self, event_id: str) -> None:
         """Marks a question as done: its answer stands where it was asked."""
@@ -146,9 +123,8 @@ class Turns:
         query = _asked().where(
             SessionRow.platform == platform, MessageRow.status.in_(OPEN), MessageRow.created_at >= since
         )
-        async with self._database.read() as db:
-            rows = (await db.execute(query.order_by(MessageRow.session_id, MessageRow.turn))).all()
-            return [await _with_answer(db, row) for row in rows]
+        ordered = query.order_by(MessageRow.session_id, MessageRow.turn)
+        return await self._database.look(lambda db: [_with_answer(db, row) for row in db.execute(ordered).all()])
 
     async def adopt(self, platform: str, since: datetime, keeper: str, alive: Collection[str]) -> list[Asked]:
         """Takes over, for `keeper`, what processes that are not `alive` left unfinished; nobody gets it twice."""
@@ -160,60 +136,113 @@ class Turns:
             MessageRow.created_at >= since,
             MessageRow.session_id.in_(here),
         )
-        async with self._database.begin() as db:
-            taken = update(MessageRow).where(*left).values(keeper=keeper).returning(MessageRow.event_id)
-            mine = set((await db.scalars(taken)).all())
+        taken = update(MessageRow).where(*left).values(keeper=keeper).returning(MessageRow.event_id)
+        mine = await self._database.transact(lambda db: set(db.scalars(taken).all()))
         return [asked for asked in await self.unfinished(platform, since) if asked.question.event_id in mine]
 
     async def stopped_among(self, event_ids: Collection[str]) -> list[str]:
         """Those of the questions that were stopped or deleted meanwhile, wherever that was asked for."""
-        async with self._database.read() as db:
-            query = select(MessageRow.event_id, MessageRow.status).where(MessageRow.event_id.in_(event_ids))
-            going = {event_id for event_id, status in (await db.execute(query)).all() if status != Status.STOPPED}
+        query = select(MessageRow.event_id).where(
+            MessageRow.event_id.in_(event_ids), MessageRow.status != Status.STOPPED
+        )
+        going = await self._database.look(lambda db: set(db.scalars(query).all()))
         return [event_id for event_id in event_ids if event_id not in going]
 
     async def condense(self, event_id: str, summary: str, through: int) -> None:
         """Keeps a summary of the session of a question, of all turns up to `through`."""
         session = select(MessageRow.session_id).where(MessageRow.event_id == event_id).scalar_subquery()
         here = (SessionRow.id == session, SessionRow.summarised < through)
-        async with self._database.begin() as db:
-            await db.execute(update(SessionRow).where(*here).values(summary=summary, summarised=through))
+        kept = update(SessionRow).where(*here).values(summary=summary, summarised=through)
+        await self._database.transact(lambda db: db.execute(kept))
 
     async def told(self, message_id: str) -> Told | None:
         """An answer with its trace and what was remembered then, by its id or its question's, or the end of one."""
-        wanted = or_(*(MessageRow.id.endswith(message_id, autoescape=True), MessageRow.reply_to == message_id))
-        query = select(MessageRow.reply_to, MessageRow.id).where(wanted, MessageRow.role == "assistant").limit(2)
-        async with self._database.read() as db:
-            found = (await db.execute(query)).all()
-            if len(found) != 1 or not message_id:
-                return None
-            asked, session = (await db.execute(_asked().where(MessageRow.id == found[0].reply_to))).one()
-            reply = (await db.scalars(_replies().where(MessageRow.id == found[0].id))).one()
-            trace = trace_of(await db.scalar(select(TraceRow.body).where(TraceRow.message_id == reply.id)))
-            recent = await _recent(db, session, asked.turn, since=0)
-            memory = Memory(recent[len(recent) - trace.remembered :], trace.summary)
-            return Told(reply.id, question_of(asked, session), memory, answer_of(reply, trace))
+        return await self._database.look(partial(_told, message_id)) if message_id else None
 
     async def _change(self, event_id: str, values: dict[str, str], *, among: Iterable[Status] = Status) -> bool:
-        here = (MessageRow.event_id == event_id, MessageRow.status.in_(tuple(among)))
-        async with self._database.begin() as db:
-            return _count(await db.execute(update(MessageRow).where(*here).values(**values))) > 0
+        here = (_messages.c.event_id == event_id, _messages.c.status.in_(tuple(among)))
+        change = update(_messages).where(*here).values(**values)
+        return await self._database.transact(lambda db: _count(db.execute(change)) > 0)
 
 
-async def _next_turn(db: AsyncSession, question: Question) -> tuple[str, int]:
+_NEXT_TURN = (
+    update(_sessions)
+    .where(*(_sessions.c[name] == bindparam(f"at_{name}") for name in ("platform", "workspace", "channel", "thread")))
+    .values(turns=_sessions.c.turns + 1, updated_at=bindparam("moment"))
+    .returning(_sessions.c.id, _sessions.c.turns)
+)
+_NEW_SESSION, _NEW_MESSAGE = insert(_sessions), insert(_messages)
+_ANSWERED = (
+    update(_messages)
+    .where(_messages.c.event_id == bindparam("event"), _messages.c.status == Status.PENDING)
+    .values(status=bindparam("becomes"))
+    .returning(_messages.c.id, _messages.c.session_id, _messages.c.turn)
+)
+_SPOKE = update(_sessions).where(_sessions.c.id == bindparam("session")).values(updated_at=bindparam("moment"))
+_BACKING = [(CitationRow.__table__, citation_columns), (ToolCallRow.__table__, tool_call_columns)]
+
+
+def _claim(question: Question, keeper: str, db: Session) -> int:
+    session_id, turn = _next_turn(db, question)
+    row = {
+        "id": new_id(),
+        "session_id": session_id,
+        "turn": turn,
+        "role": "user",
+        "text": question.text,
+        "author": question.author,
+        "mode": question.mode,
+        "status": Status.PENDING,
+        "event_id": question.event_id,
+        "keeper": keeper,
+    }
+    db.execute(_NEW_MESSAGE, row)
+    return turn
+
+
+def _next_turn(db: Session, question: Question) -> tuple[str, int]:
     """The session of a question, opened if need be, and the number of its next turn."""
-    known = update(SessionRow).where(*at(question.session)).values(turns=SessionRow.turns + 1, updated_at=now())
-    row = (await db.execute(known.returning(SessionRow.id, SessionRow.turns))).one_or_none()
-    if row:
-        return row.id, row.turns
-    key, session_id = question.session, new_id()
+    key = question.session
     address = {"platform": key.platform, "workspace": key.workspace, "channel": key.channel, "thread": key.thread}
-    title = " ".join(question.text.split())[:TITLE_LENGTH]
-    await db.execute(insert(SessionRow).values(id=session_id, title=title, turns=1, **address))
+    known = db.execute(_NEXT_TURN, {**{f"at_{name}": value for name, value in address.items()}, "moment": now()})
+    if row := known.one_or_none():
+        return row.id, row.turns
+    session_id, title = new_id(), " ".join(question.text.split())[:TITLE_LENGTH]
+    db.execute(_NEW_SESSION, {"id": session_id, "title": title, "turns": 1, **address})
     return session_id, 1
 
 
-async def _recent(db: AsyncSession, session: SessionRow, turn: int, since: int | None = None) -> tuple[Message, ...]:
+def _complete(event_id: str, answer: Answer, status: Status, db: Session) -> str | None:
+    asked = db.execute(_ANSWERED, {"event": event_id, "becomes": status}).one_or_none()
+    if asked is None:
+        return None
+    message = new_id()
+    place = {"session_id": asked.session_id, "reply_to": asked.id, "turn": asked.turn}
+    db.execute(_NEW_MESSAGE, {**columns_of(message, answer), **place})
+    for table, columns in _BACKING:
+        if rows := columns(message, answer):
+            db.execute(insert(cast("Table", table)), rows)
+    body = TRACE.dump_python(answer.trace, mode="json")
+    db.execute(insert(_traces), {"message_id": message, "body": body})
+    db.execute(_SPOKE, {"session": asked.session_id, "moment": now()})
+    return message
+
+
+def _told(message_id: str, db: Session) -> Told | None:
+    wanted = or_(MessageRow.id.endswith(message_id, autoescape=True), MessageRow.reply_to == message_id)
+    query = select(MessageRow.reply_to, MessageRow.id).where(wanted, MessageRow.role == "assistant").limit(2)
+    found = db.execute(query).all()
+    if len(found) != 1:
+        return None
+    asked, session = db.execute(_asked().where(MessageRow.id == found[0].reply_to)).one()
+    reply = db.scalars(_replies().where(MessageRow.id == found[0].id)).one()
+    trace = trace_of(db.scalar(select(TraceRow.body).where(TraceRow.message_id == reply.id)))
+    recent = _recent(db, session, asked.turn, since=0)
+    memory = Memory(recent[len(recent) - trace.remembered :], trace.summary)
+    return Told(reply.id, question_of(asked, session), memory, answer_of(reply, trace))
+
+
+def _recent(db: Session, session: SessionRow, turn: int, since: int | None = None) -> tuple[Message, ...]:
     """The messages before a turn that are not condensed yet, oldest first; without citations and tool calls."""
     query = (
         select(MessageRow)
@@ -226,12 +255,11 @@ async def _recent(db: AsyncSession, session: SessionRow, turn: int, since: int |
         .order_by(MessageRow.turn.desc(), MessageRow.role)
         .limit(MEMORY_MESSAGES)
     )
-    rows = (await db.scalars(query)).all()
     return tuple(
         Message(
             row.id, row.role, row.text, row.created_at, row.author, Mode(row.mode), Status(row.status), turn=row.turn
         )
-        for row in reversed(rows)
+        for row in reversed(db.scalars(query).all())
     )
 
 
@@ -254,11 +282,11 @@ def _replies() -> Select[MessageRow]:
     return select(MessageRow).options(selectinload(MessageRow.citations), selectinload(MessageRow.tool_calls))
 
 
-async def _with_answer(db: AsyncSession, row: Row[MessageRow, SessionRow]) -> Asked:
+def _with_answer(db: Session, row: Row[MessageRow, SessionRow]) -> Asked:
     asked, session = row
     reply = None
     if asked.status not in {Status.PENDING, Status.FAILED, Status.STOPPED}:
-        reply = await db.scalar(_replies().where(MessageRow.reply_to == asked.id))
+        reply = db.scalar(_replies().where(MessageRow.reply_to == asked.id))
     return _read(asked, session, answer_of(reply) if reply else None)
 
 

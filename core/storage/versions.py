@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session as DirectSession
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from core.domain.knowledge import Change, IndexVersion, Stage
@@ -59,6 +60,14 @@ class Evaluation:
     created_at: datetime
 
 
+_LIVE = (
+    select(IndexVersionRow)
+    .where(IndexVersionRow.stage == Stage.PRODUCTION)
+    .order_by(IndexVersionRow.id.desc())
+    .limit(1)
+)
+
+
 class Versions:
     """The repository of index versions."""
 
@@ -67,13 +76,12 @@ class Versions:
 
     async def production(self) -> IndexVersion | None:
         """The live version, if there is one."""
-        async with self._database.read() as db:
-            row = await db.scalar(
-                select(IndexVersionRow)
-                .where(IndexVersionRow.stage == Stage.PRODUCTION)
-                .order_by(IndexVersionRow.id.desc())
-            )
+
+        def look(db: DirectSession) -> IndexVersion | None:  # with every search, so in one go
+            row = db.scalar(_LIVE)
             return version_of(row) if row else None
+
+        return await self._database.look(look)
 
     async def all(self) -> list[IndexVersion]:
         """All versions, the newest first."""
