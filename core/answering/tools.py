@@ -25,9 +25,18 @@ class search_mlops_docs(BaseModel):  # noqa: N801 - the class name is the tool's
 
 
 class calculate_tool(BaseModel):  # noqa: N801
-    """Evaluate an arithmetic expression exactly."""
+    """Calculate with numbers and units: sizes, durations, money, rates and percentages. The result says its unit."""
 
-    expression: str = Field(min_length=1, description="For example 3 * 24 * 0.526, sqrt(2) or 2**10.")
+    expression: str = Field(
+        min_length=1,
+        description=(
+            "For example 3 * 24 * 0.526, sqrt(2), 2**10, 20% of 80 GB, 0.526 + 10%, $0.526/h * 720 h, "
+            "500 GB / (200 MB/s), $3 per 1M tokens * 50M tokens, 90 min in h, 1 TiB to GB or ceil(7 TB / 2 TB). "
+            "Units: bit to Tbit, B, KB to PB, KiB to PiB, Gbps; us, ms, s, min, h, d, week; month and year, which do "
+            "not turn into days; $ and EUR, which need a rate to be converted; requests, rps; tokens. "
+            "Count other things without a unit. Decimals have a point."
+        ),
+    )
 
 
 calculate_tool.__name__ = "calculate"
