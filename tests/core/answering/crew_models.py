@@ -1,0 +1,99 @@
+"""Language models for the tests of the crew: one that replies as it is told, and one that asks the scripted endpoint."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from langchain_core.messages import AnyMessage
+from openai import AsyncOpenAI
+from openai.types.chat import ChatCompletionMessageParam
+from pydantic import BaseModel
+
+from core.answering.language_models.model import Delta, Reply
+from core.domain.conversation import ModelCall
+from core.errors import ModelError
+
+PIECE = 7
+
+Said = str | Exception | None
+"""A text, a failure, or None for a model that says nothing more until its asker goes."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request: under which prompt, with which messages."""
+
+    prompt: str
+    messages: list[AnyMessage]
+
+    @property
+    def writes(self) -> bool:
+        return self.prompt.startswith("writer.")
+
+    @property
+    def text(self) -> str:
+        return "\n".join(str(message.content) for message in self.messages)
+
+
+@dataclass
+class ToldModel:
+    """Replies with `replies` in turn, then as `otherwise` chooses; a call takes `tokens` in and one out a piece."""
+
+    replies: deque[Said] = field(default_factory=deque[Said])
+    otherwise: Callable[[Asked], Said] = lambda _: ModelError("nothing scripted")
+    tokens: int = 100
+    name: str = "told"
+    note: str = ""
+    requests: list[Asked] = field(default_factory=list[Asked])
+    abandoned: int = 0
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def script(self, *replies: Said) -> None:
+        self.replies.extend(replies)
+
+    async def stream(
+        self, messages: Sequence[AnyMessage], *, prompt: str, tools: Sequence[type[BaseModel]] = ()
+    ) -> AsyncGenerator[Delta | Reply]:
+        assert not tools
+        self.requests.append(Asked(prompt, list(messages)))
+        self.asked.set()
+        said = self.replies.popleft() if self.replies else self.otherwise(self.requests[-1])
+        try:
+            if said is None:
+                await asyncio.Event().wait()
+            if not isinstance(said, str):
+                raise cast("Exception", said)
+            pieces = [said[start : start + PIECE] for start in range(0, len(said), PIECE)]
+            for piece in pieces:
+                await asyncio.sleep(0)
+                yield Delta(piece)
+            call = ModelCall(prompt, "endpoint", self.name, tokens_in=self.tokens, tokens_out=len(pieces))
+            yield Reply(said, (), call, self.note)
+        except (asyncio.CancelledError, GeneratorExit):
+            self.abandoned += 1
+            raise
+
+
+class EndpointModel:
+    """Asks an OpenAI-compatible endpoint over a socket."""
+
+    def __init__(self, base_url: str, name: str) -> None:
+        self.name = name
+        self._client = AsyncOpenAI(base_url=base_url, api_key="none", max_retries=0)
+
+    async def stream(
+        self, messages: Sequence[AnyMessage], *, prompt: str, tools: Sequence[type[BaseModel]] = ()
+    ) -> AsyncGenerator[Delta | Reply]:
+        assert not tools
+        roles = {"human": "user", "ai": "assistant", "system": "system"}
+        chat = [{"role": roles[message.type], "content": str(message.content)} for message in messages]
+        asked = cast("list[ChatCompletionMessageParam]", chat)
+        text = ""
+        async with await self._client.chat.completions.create(model=self.name, messages=asked, stream=True) as chunks:
+            async for chunk in chunks:
+                piece = chunk.choices[0].delta.content or ""
+                text += piece
+                yield Delta(piece)
+        yield Reply(text, (), ModelCall(prompt, "endpoint", self.name))
