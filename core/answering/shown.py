@@ -1,6 +1,6 @@
 """What of a model's text is shown while it is still being written.
 
-Comes in: what was found, then the pieces of a reply. Goes out: the text to show now. Pure; used by the graph and the crew.
+Comes in: what was found, then the pieces of a reply. Goes out: the text to show now. Used by both engines.
 """
 
 from core.answering.prompts import NOT_COVERED

@@ -4,7 +4,6 @@ Comes in: a brief. Goes out: `AnswerEvent`s, `Completed` last. Called by the ser
 """
 
 import asyncio
-import threading
 import time
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,8 @@ from functools import partial
 
 from core.answering.citations import conclude
 from core.answering.crew.briefing import research_task, writing_task
-from core.answering.crew.members import WRITER, Researcher, Writer
+from core.answering.crew.loading import load
+from core.answering.crew.members import WRITER, Bounds, Researcher, Writer
 from core.answering.crew.turn import CrewStopped, CrewTurn
 from core.answering.engine import Brief
 from core.answering.followups import search_query
@@ -27,9 +27,6 @@ from core.knowledge.retrieval.retrieve import Retriever
 from core.settings import Settings
 
 BROKEN = "The crew could not finish its work. Ask again in a moment, or ask the agent."
-
-_importing = threading.Lock()
-"""CrewAI's modules import each other; two threads that begin at once would see half of it."""
 
 
 class CrewAgent:
@@ -48,45 +45,25 @@ class CrewAgent:
         query = search_query(brief.question, list(brief.memory.recent))
         yield Searching(query)
         passages = await self._retriever.search(query)
+        watch.lap("search")
         model = self._model_for(brief)
         turn = CrewTurn(model, self._retriever)
         turn.found(passages)
-        watch.lap("search")
-        allowed = self._settings
-        researcher = Researcher(turn, passages, steps=allowed.crew_steps, tokens=allowed.crew_tokens)
-        writer = Writer(turn)
-        told = {"research": research_task(query, passages, brief.memory), "writing": writing_task(query, brief.memory)}
-        job = partial(self._work, turn, researcher, writer, **told)
-        async with aclosing(self._events(turn, job)) as events:
+        bounds = Bounds(self._settings.crew_steps, self._settings.crew_tokens)
+        researcher = Researcher(turn, research_task(query, passages, brief.memory), passages, bounds)
+        writer = Writer(turn, writing_task(query, brief.memory))
+        async with aclosing(self._events(turn, partial(self._work, turn, researcher, writer))) as events:
             async for event in events:
                 if isinstance(event, Step) and event.who == WRITER:
                     watch.lap("research")
                 yield event
         watch.lap("write")
-        trace = Trace(
-            query=query,
-            index_version=version.id,
-            index_revision=version.revision,
-            passages=tuple(turn.passages),
-            calls=tuple(turn.calls),
-            notes=(researcher.note,),
-            parameters=self._parameters,
-            timings=watch.laps,
-        )
-        yield Completed(_concluded(writer.text, turn, model.name, trace))
+        trace = Trace(query, version.id, version.revision, notes=(researcher.note,), timings=watch.laps)
+        yield Completed(self._concluded(writer.text, turn, model.name, trace))
 
     async def close(self) -> None:
         """Waits until no thread is at work any more; runs that were closed end theirs by themselves."""
         await asyncio.to_thread(self._threads.shutdown)
-
-    @property
-    def _parameters(self) -> dict[str, float | int | str]:
-        allowed = self._settings
-        return {
-            "temperature": allowed.llm_temperature,
-            "crew_steps": allowed.crew_steps,
-            "crew_tokens": allowed.crew_tokens,
-        }
 
     def _model_for(self, brief: Brief) -> LanguageModel:
         if not brief.quoting:
@@ -107,26 +84,32 @@ class CrewAgent:
             running.cancel()
             await turn.stop()
 
-    def _work(self, turn: CrewTurn, researcher: Researcher, writer: Writer, *, research: str, writing: str) -> None:
-        """Runs in a thread. Raises AssistantError; when it was stopped, it just ends."""
+    def _work(self, turn: CrewTurn, researcher: Researcher, writer: Writer) -> None:
+        """Runs in a thread. Raises AssistantError."""
         try:
-            with _importing:
-                from core.answering.crew.confinement import confine  # noqa: PLC0415 - seconds and 150 MB
-
-                confine(self._settings.var_dir / "crewai")
-                from core.answering.crew import team  # noqa: PLC0415
-            steps = self._settings.crew_steps
-            team.work(turn, researcher, writer, research=research, writing=writing, steps=steps)
-        except CrewStopped:
-            failure = turn.failure
-        except Exception as error:  # noqa: BLE001 - the boundary: whatever CrewAI trips over, the asker gets a sentence
+            work = load(self._settings.var_dir / "crewai")
+            work(turn, researcher, writer)
+        except CrewStopped as stopped:
+            failure = turn.failure or stopped
+        except Exception as error:  # the boundary: whatever CrewAI trips over, the asker gets a sentence
             failure = error
         else:
-            failure = None
+            return
         if isinstance(failure, AssistantError):
             raise failure
-        if failure:
-            raise ModelError(BROKEN, detail=repr(failure)) from failure
+        raise ModelError(BROKEN, detail=repr(failure)) from failure
+
+    def _concluded(self, text: str, turn: CrewTurn, model: str, trace: Trace) -> Answer:
+        answer = conclude(text, turn.passages, turn.tool_calls, mode=Mode.CREW, model=model)
+        note = " ".join(filter(None, [*dict.fromkeys(turn.remarks), answer.note]))
+        allowed = self._settings
+        parameters: dict[str, float | int | str] = {
+            "temperature": allowed.llm_temperature,
+            "crew_steps": allowed.crew_steps,
+            "crew_tokens": allowed.crew_tokens,
+        }
+        passages, calls = tuple(turn.passages), tuple(turn.calls)
+        return replace(answer, note=note, trace=replace(trace, passages=passages, calls=calls, parameters=parameters))
 
 
 class Watch:
@@ -141,9 +124,3 @@ class Watch:
         now = time.monotonic()
         self.laps[stage] = self.laps.get(stage, 0) + int((now - self._since) * 1000)
         self._since = now
-
-
-def _concluded(text: str, turn: CrewTurn, model: str, trace: Trace) -> Answer:
-    answer = conclude(text, turn.passages, turn.tool_calls, mode=Mode.CREW, model=model)
-    note = " ".join(filter(None, [*dict.fromkeys(turn.remarks), answer.note]))
-    return replace(answer, note=note, trace=trace)

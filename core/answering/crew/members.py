@@ -1,10 +1,11 @@
 """The two members of the crew, each asking the model under its own prompt and within its bounds.
 
-Comes in: the messages that CrewAI would send. Goes out: what CrewAI is to read instead of the reply, with statuses and the
+Comes in: the messages that CrewAI would send. Goes out: what CrewAI is to read in place of the reply; statuses and the
 answer's text on the way. Runs on the event loop; called through the LLM that CrewAI is given.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from langchain_core.messages import AnyMessage, HumanMessage
 
@@ -39,15 +40,25 @@ REPLY_TOKENS = 500
 CHARACTERS_A_TOKEN = 4
 
 
-class Researcher:
-    """Gathers notes: at most `steps` replies of the model and a share of `tokens`, then writes down what there is."""
+@dataclass(frozen=True)
+class Bounds:
+    """What a crew may use up: `steps` are calls of the model by the researcher, `tokens` those of all calls."""
 
-    def __init__(self, turn: CrewTurn, first: Sequence[Passage], *, steps: int, tokens: int) -> None:
+    steps: int
+    tokens: int
+
+
+class Researcher:
+    """Gathers notes for as long as its bounds allow; `task` is what CrewAI tells it."""
+
+    def __init__(self, turn: CrewTurn, task: str, first: Sequence[Passage], bounds: Bounds) -> None:
+        self.task = task
+        self.bounds = bounds
         self.notes = ""
         self._turn = turn
         self._first = list(first)
-        self._steps = steps
-        self._tokens = tokens * RESEARCH_SHARE
+        self._steps = bounds.steps
+        self._tokens = bounds.tokens * RESEARCH_SHARE
         self._wishes: set[str] = set()
         self._repeats = False
 
@@ -84,7 +95,9 @@ class Researcher:
         """The tokens that a call will take, in and out: no fewer than the one before."""
         characters = sum(len(str(message.content)) for message in messages)
         before = self._turn.calls[-1:]
-        return max([characters / CHARACTERS_A_TOKEN + REPLY_TOKENS, *(call.tokens_in + call.tokens_out for call in before)])
+        return max(
+            [characters / CHARACTERS_A_TOKEN + REPLY_TOKENS, *(call.tokens_in + call.tokens_out for call in before)]
+        )
 
     async def _said(self, messages: Sequence[AnyMessage], *, noting: bool) -> Act | str:
         told = Step(RESEARCHER, NOTING if noting else READING)
@@ -100,9 +113,10 @@ class Researcher:
 
 
 class Writer:
-    """Writes the answer, which is shown while it is being written."""
+    """Writes the answer, which is shown while it is being written; `task` is what CrewAI tells it."""
 
-    def __init__(self, turn: CrewTurn) -> None:
+    def __init__(self, turn: CrewTurn, task: str) -> None:
+        self.task = task
         self.text = ""
         self._turn = turn
 
@@ -110,7 +124,7 @@ class Writer:
         """The answer, for CrewAI to read."""
         self._turn.tell(Step(WRITER, WRITING))
         for _ in range(WRITER_CALLS):
-            self.text = whole_answer(await self._turn.reply(messages, "writer.v1", Speaker(self._turn)))
+            self.text = whole_answer(await self._turn.reply(messages, "writer.v1", Speaker(self._turn).heard))
             if self.text:
                 break
         return _ended(self.text or NOT_COVERED)
@@ -125,7 +139,8 @@ class Speaker:
         self._shown = ShownText()
         self._shown.noticed(Passages(tuple(turn.passages)))
 
-    def __call__(self, text: str) -> None:
+    def heard(self, text: str) -> None:
+        """Takes the reply as far as it has come."""
         answer = answer_so_far(text)
         piece, self._passed = answer[self._passed :], len(answer)
         if shown := self._shown.next(piece):

@@ -16,7 +16,7 @@ _ACT = re.compile(r"Action\s*\d*\s*:\s*(.*?)\s*Action\s*\d*\s*Input\s*\d*\s*:\s*
 
 @dataclass(frozen=True)
 class Act:
-    """A tool that the researcher wants to use. `text` is what CrewAI reads it from; `wish` is the same for the same use."""
+    """A tool that the researcher wants to use: `text` as CrewAI reads it, `wish` to compare it with others."""
 
     text: str
     wish: str

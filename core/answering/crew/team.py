@@ -1,8 +1,8 @@
 """The crew as CrewAI knows it: two agents, two tasks in sequence, one tool.
 
-Comes in: the two members and their tasks. Goes out: nothing; the members have collected it. Importing this imports
-CrewAI, which costs seconds and 150 MB, so the agent does it on the first question, in a thread. What CrewAI does is seen
-where it calls us, in its own order: its event bus calls later, from a pool, and for all crews alike.
+Comes in: the two members with their tasks. Goes out: nothing; the members have collected it. Importing this imports
+CrewAI; see `loading`. What CrewAI does is seen where it calls us (its LLM, its tool, its task's callback): there it waits
+and keeps its order. Its event bus calls later, from a pool of threads, and for all crews alike.
 """
 
 from collections.abc import Callable, Coroutine
@@ -35,8 +35,8 @@ class Voice(BaseLLM):
 
     def call(self, messages: Any, *_: Any, **__: Any) -> str:
         """What the member replies. Raises CrewStopped."""
-        chat = [HumanMessage(messages)] if isinstance(messages, str) else [_message(item) for item in messages]
-        return self._turn.wait(self._asked(chat))
+        said = [{"role": "user", "content": messages}] if isinstance(messages, str) else messages
+        return self._turn.wait(self._asked([_message(item) for item in said]))
 
     def supports_function_calling(self) -> bool:
         """No: plain text works with every model; CrewAI then asks for Thought, Action, Final Answer."""
@@ -64,15 +64,15 @@ class SearchTool(BaseTool):
         return self._turn.wait(self._researcher.search(query))
 
 
-def work(turn: CrewTurn, researcher: Researcher, writer: Writer, *, research: str, writing: str, steps: int) -> None:
-    """Lets CrewAI do both tasks, given in words; blocks. Raises CrewStopped, or whatever CrewAI trips over."""
+def work(turn: CrewTurn, researcher: Researcher, writer: Writer) -> None:
+    """Lets CrewAI do the tasks of both; blocks. Raises CrewStopped, or whatever CrewAI trips over."""
     specialist = _agent(
         role=RESEARCHER,
         goal="Find what the knowledge base says, completely and with its sources",
         backstory="You know the documentation of MLOps tools and never state what you have not found in it.",
         tools=[SearchTool.of(researcher, turn)],
         llm=Voice.of(researcher.reply, turn),
-        max_iter=steps + 1,  # the researcher itself ends before, in better words
+        max_iter=researcher.bounds.steps + 1,  # the researcher itself ends before, in better words
     )
     author = _agent(
         role=WRITER,
@@ -86,13 +86,13 @@ def work(turn: CrewTurn, researcher: Researcher, writer: Writer, *, research: st
         output.raw = researcher.handed_on()
 
     researched = Task(
-        description=research,
+        description=researcher.task,
         expected_output="Research notes with the numbers of their passages",
         agent=specialist,
         callback=handed_on,
     )
     written = Task(
-        description=writing,
+        description=writer.task,
         expected_output="The answer in Markdown, with [n] behind what each passage supports",
         agent=author,
         context=[researched],

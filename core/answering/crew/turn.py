@@ -24,7 +24,7 @@ STOPPED = "The language model stopped in the middle of its answer. Ask again in 
 Done = TypeVar("Done")
 
 
-class CrewStopped(BaseException):  # noqa: N818 - no error: CrewAI retries those, words them for the model, or both
+class CrewStopped(BaseException):  # CrewAI retries an Exception, words it for the model, or both
     """Takes a thread out of CrewAI: the asker has left, or the turn's `failure` says why."""
 
 
@@ -87,7 +87,7 @@ class CrewTurn:
         """Does `work` on the event loop; called from CrewAI's threads. Raises CrewStopped unless it succeeds."""
         try:
             return asyncio.run_coroutine_threadsafe(self._do(work), self._loop).result()
-        except Exception as error:  # noqa: BLE001 - a cancellation too; whatever it is, CrewAI must not see it
+        except Exception as error:  # the boundary: a failure or a cancellation, CrewAI must not see it
             raise CrewStopped from error
 
     async def stop(self) -> None:

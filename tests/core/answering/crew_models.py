@@ -1,8 +1,8 @@
-"""Language models for the tests of the crew: one that replies as it is told, and one that asks the scripted endpoint."""
+"""Models for the tests of the crew: one that replies as it is told, and one that asks the scripted endpoint."""
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -14,11 +14,12 @@ from pydantic import BaseModel
 from core.answering.language_models.model import Delta, Reply
 from core.domain.conversation import ModelCall
 from core.errors import ModelError
+from tests.emulators.language_model import forever
 
 PIECE = 7
 
-Said = str | Exception | None
-"""A text, a failure, or None for a model that says nothing more until its asker goes."""
+Said = str | Exception | Callable[[], Awaitable[str]] | None
+"""A text, a failure, a text that something happens before, or None: nothing is said until the asker goes."""
 
 
 @dataclass(frozen=True)
@@ -48,23 +49,31 @@ class ToldModel:
     note: str = ""
     requests: list[Asked] = field(default_factory=list[Asked])
     abandoned: int = 0
-    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    _more: asyncio.Event = field(default_factory=asyncio.Event)
 
     def script(self, *replies: Said) -> None:
         self.replies.extend(replies)
+
+    async def was_asked(self, times: int) -> None:
+        """Waits until there were so many requests."""
+        while len(self.requests) < times:
+            self._more.clear()
+            await self._more.wait()
 
     async def stream(
         self, messages: Sequence[AnyMessage], *, prompt: str, tools: Sequence[type[BaseModel]] = ()
     ) -> AsyncGenerator[Delta | Reply]:
         assert not tools
         self.requests.append(Asked(prompt, list(messages)))
-        self.asked.set()
+        self._more.set()
         said = self.replies.popleft() if self.replies else self.otherwise(self.requests[-1])
         try:
             if said is None:
-                await asyncio.Event().wait()
+                await forever()
+            if isinstance(said, Exception):
+                raise said
             if not isinstance(said, str):
-                raise cast("Exception", said)
+                said = await said()
             pieces = [said[start : start + PIECE] for start in range(0, len(said), PIECE)]
             for piece in pieces:
                 await asyncio.sleep(0)

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,8 +29,9 @@ from core.answering.engine import Brief
 from core.answering.prompts import read_passages, read_question
 from core.bootstrap import Services
 from core.domain.conversation import Memory, Message, Mode, Note
-from core.domain.events import AnswerEvent, Step, TextDelta
-from core.errors import IndexCorrupt, KnowledgeError, ModelError, ModelRejected
+from core.domain.events import Step, TextDelta
+from core.domain.knowledge import Stage
+from core.errors import IndexMissing, ModelError, ModelRejected
 from core.settings import QUIET, ROOT, Settings
 from tests.core.answering.crew_models import Asked, EndpointModel, Said, ToldModel
 from tests.core.answering.turns import COVERED, UNCOVERED, Turn, gather
@@ -316,13 +317,13 @@ async def test_a_model_that_fails_is_asked_no_more_and_its_failure_is_told(
 async def test_a_search_that_fails_is_told_and_nothing_else_is_tried(
     open_crew: Open, told: ToldModel, services: Services
 ) -> None:
-    def break_the_index(_: Asked) -> Said:
-        for file in services.settings.index_dir.rglob("*"):
-            file.unlink(missing_ok=True) if file.is_file() else None
+    async def meanwhile() -> str:
+        version = (await services.retriever.live()).version
+        await services.versions.set_stage(version.id, Stage.ARCHIVED, "a test takes it away")
         return LOOK_FOR_S3
 
-    told.otherwise = break_the_index
-    with pytest.raises(KnowledgeError):
+    told.script(meanwhile)
+    with pytest.raises(IndexMissing):
         await ask(open_crew())
     assert len(told.requests) == 1
 
@@ -353,26 +354,18 @@ async def test_crews_work_side_by_side_and_keep_apart(open_crew: Open, told: Tol
     assert [turn.steps for turn in turns] == [[(RESEARCHER, READING), (RESEARCHER, NOTING), (WRITER, WRITING)]] * 6
 
 
-async def leave_when(asked: asyncio.Event, events: AsyncGenerator[AnswerEvent]) -> None:
-    """Listens until the model has been asked, and leaves."""
-    listening = asyncio.ensure_future(gather(events))
-    async with asyncio.timeout(GUARD):
-        await asked.wait()
-    listening.cancel()
-    await asyncio.wait({listening})
-
-
 @pytest.mark.parametrize("before", [[], [LOOK_FOR_S3], [NOTES]], ids=["reading", "after a search", "writing"])
 async def test_an_asker_who_leaves_stops_the_model_and_frees_the_thread(
     open_crew: Open, told: ToldModel, before: list[str]
 ) -> None:
     agent = open_crew(crews_at_once=1)
-    events = agent.run(Brief(COVERED))
     told.script(*before, None)
-    last = asyncio.Event()
-    told.asked.set = lambda: last.set() if len(told.requests) > len(before) else None  # pyright: ignore[reportAttributeAccessIssue]
-    await leave_when(last, events)
-    assert (told.abandoned, len(told.requests)) == (1, len(before) + 1)
+    listening = asyncio.ensure_future(ask(agent))
+    async with asyncio.timeout(GUARD):
+        await told.was_asked(len(before) + 1)
+    listening.cancel()
+    await asyncio.wait({listening})
+    assert (listening.cancelled(), told.abandoned) == (True, 1)
     told.otherwise = plain_crew
     assert (await ask(agent)).answer.text == ANSWER
     assert len(told.requests) == len(before) + 3
@@ -412,8 +405,8 @@ async def test_a_crew_that_waits_for_a_thread_is_not_begun_once_its_asker_has_le
 ) -> None:
     agent = open_crew(crews_at_once=1)
     told.script(None)
-    first = asyncio.ensure_future(gather(agent.run(Brief(COVERED))))
-    await told.asked.wait()
+    first = asyncio.ensure_future(ask(agent))
+    await told.was_asked(1)
     async with aclosing(agent.run(Brief("What is the drift threshold of Gaugeworks?"))) as waiting:
         await anext(waiting)
         await anext(waiting)
