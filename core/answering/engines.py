@@ -4,7 +4,7 @@ Importing LangGraph and the model's client takes seconds, so this module is load
 answers `/health`; see `AnsweringService.warm_up`.
 """
 
-from core.answering.crew import CrewAgent
+from core.answering.crew.agent import CrewAgent
 from core.answering.engine import Engine
 from core.answering.graph import GraphAgent
 from core.answering.language_models.choose import language_model

@@ -19,6 +19,7 @@ from core.answering.crew.members import WRITER, Bounds, Researcher, Writer
 from core.answering.crew.turn import CrewStopped, CrewTurn
 from core.answering.engine import Brief
 from core.answering.followups import search_query
+from core.answering.language_models.choose import quoting
 from core.answering.language_models.model import LanguageModel
 from core.domain.conversation import Answer, Mode, Trace
 from core.domain.events import AnswerEvent, Completed, Searching, Step
@@ -41,16 +42,14 @@ class CrewAgent:
     async def run(self, brief: Brief) -> AsyncGenerator[AnswerEvent]:
         """Answers one question. Raises ModelError when the model fails, KnowledgeError when the index does."""
         watch = Watch()
-        version = (await self._retriever.live()).version
         query = search_query(brief.question, list(brief.memory.recent))
         yield Searching(query)
-        passages = await self._retriever.search(query)
+        found = await self._retriever.find(query)
         watch.lap("search")
-        model = self._model_for(brief)
-        turn = CrewTurn(model, self._retriever)
-        turn.found(passages)
+        turn = CrewTurn(quoting(brief.quoting) if brief.quoting else self._model, self._retriever)
+        turn.found(found.passages)
         bounds = Bounds(self._settings.crew_steps, self._settings.crew_tokens)
-        researcher = Researcher(turn, research_task(query, passages, brief.memory), passages, bounds)
+        researcher = Researcher(turn, research_task(query, found.passages, brief.memory), bounds)
         writer = Writer(turn, writing_task(query, brief.memory))
         async with aclosing(self._events(turn, partial(self._work, turn, researcher, writer))) as events:
             async for event in events:
@@ -58,19 +57,12 @@ class CrewAgent:
                     watch.lap("research")
                 yield event
         watch.lap("write")
-        trace = Trace(query, version.id, version.revision, notes=(researcher.note,), timings=watch.laps)
-        yield Completed(self._concluded(writer.text, turn, model.name, trace))
+        trace = Trace(query, found.version.id, found.version.revision, notes=(researcher.note,), timings=watch.laps)
+        yield Completed(self._concluded(writer.text, turn, trace))
 
     async def close(self) -> None:
         """Waits until no thread is at work any more; runs that were closed end theirs by themselves."""
         await asyncio.to_thread(self._threads.shutdown)
-
-    def _model_for(self, brief: Brief) -> LanguageModel:
-        if not brief.quoting:
-            return self._model
-        from core.answering.language_models.extractive import ExtractiveModel  # noqa: PLC0415
-
-        return ExtractiveModel(brief.quoting)
 
     async def _events(self, turn: CrewTurn, job: Callable[[], None]) -> AsyncGenerator[AnswerEvent]:
         """All that happens while CrewAI does the job in a thread; closing this stops it."""
@@ -99,17 +91,18 @@ class CrewAgent:
             raise failure
         raise ModelError(BROKEN, detail=repr(failure)) from failure
 
-    def _concluded(self, text: str, turn: CrewTurn, model: str, trace: Trace) -> Answer:
-        answer = conclude(text, turn.passages, turn.tool_calls, mode=Mode.CREW, model=model)
-        note = " ".join(filter(None, [*dict.fromkeys(turn.remarks), answer.note]))
+    def _concluded(self, text: str, turn: CrewTurn, trace: Trace) -> Answer:
+        answer = conclude(text, turn.passages, turn.tool_calls, mode=Mode.CREW, model=turn.calls[-1].model)
+        remarks = dict.fromkeys(reply.note for reply in turn.replies if answer.covered)
+        note = " ".join(filter(None, [answer.note, *remarks]))
         allowed = self._settings
         parameters: dict[str, float | int | str] = {
             "temperature": allowed.llm_temperature,
             "crew_steps": allowed.crew_steps,
             "crew_tokens": allowed.crew_tokens,
         }
-        passages, calls = tuple(turn.passages), tuple(turn.calls)
-        return replace(answer, note=note, trace=replace(trace, passages=passages, calls=calls, parameters=parameters))
+        trace = replace(trace, passages=tuple(turn.passages), calls=turn.calls, parameters=parameters)
+        return replace(answer, note=note, trace=trace)
 
 
 class Watch:

@@ -5,22 +5,14 @@ called by the agent.
 """
 
 import re
-from xml.sax.saxutils import escape
 
 from core.answering.citations import check_markers
-from core.answering.prompts import framed_passages, framed_question, prompt
+from core.answering.prompts import framed_background, framed_passages, framed_question, prompt
 from core.domain.conversation import Memory
 from core.domain.knowledge import Passage
 
 REMEMBERED_CHARACTERS = 600
 """Of each earlier message that the crew is shown."""
-
-BACKGROUND = """
-
-What was said before, only to understand the question by. It is no source: state and cite nothing from it.
-<background>
-{said}
-</background>"""
 
 
 def research_task(question: str, passages: list[Passage], memory: Memory) -> str:
@@ -37,7 +29,8 @@ def _asked(question: str, memory: Memory) -> str:
     said = [f"{message.role}: {_plain(message.text)}" for message in memory.recent]
     if memory.summary:
         said.insert(0, memory.summary)
-    return framed_question(question) + (BACKGROUND.format(said=escape("\n".join(said))) if said else "")
+    asked = framed_question(question)
+    return f"{asked}\n\n{framed_background(chr(10).join(said))}" if said else asked
 
 
 def _plain(text: str) -> str:

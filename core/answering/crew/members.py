@@ -11,11 +11,12 @@ from langchain_core.messages import AnyMessage, HumanMessage
 
 from core.answering.crew.speech import ANSWER, Act, answer_so_far, answering, read, whole_answer
 from core.answering.crew.turn import CrewTurn
-from core.answering.prompts import NOT_COVERED, framed_passages
+from core.answering.language_models.extractive import NAME as QUOTING
+from core.answering.prompts import NOT_COVERED, framed_passages, prompt_version
 from core.answering.shown import ShownText
 from core.domain.conversation import Note
-from core.domain.events import Passages, Step, TextDelta
-from core.domain.knowledge import Passage
+from core.domain.events import Step, TextDelta
+from core.knowledge.retrieval.retrieve import SUPPORTING_SCORE
 
 RESEARCHER = "MLOps Research Specialist"
 WRITER = "MLOps Technical Writer"
@@ -29,7 +30,7 @@ FINISH = "You cannot search any more. Write the research notes now, from the pas
 UNFINISHED = "No notes were finished; the writer was given the passages of the first search."
 
 WRITER_CALLS = 2
-"""The second one when the first reply was empty."""
+"""The second one when the first reply was empty, or when notes leave nothing to quote because no model is there."""
 
 RESEARCH_SHARE = 0.75
 """Of a crew's tokens; the rest is the writer's."""
@@ -51,12 +52,12 @@ class Bounds:
 class Researcher:
     """Gathers notes for as long as its bounds allow; `task` is what CrewAI tells it."""
 
-    def __init__(self, turn: CrewTurn, task: str, first: Sequence[Passage], bounds: Bounds) -> None:
+    def __init__(self, turn: CrewTurn, task: str, bounds: Bounds) -> None:
         self.task = task
         self.bounds = bounds
         self.notes = ""
         self._turn = turn
-        self._first = list(first)
+        self._first = list(turn.passages)
         self._steps = bounds.steps
         self._tokens = bounds.tokens * RESEARCH_SHARE
         self._wishes: set[str] = set()
@@ -100,16 +101,22 @@ class Researcher:
         )
 
     async def _said(self, messages: Sequence[AnyMessage], *, noting: bool) -> Act | str:
-        told = Step(RESEARCHER, NOTING if noting else READING)
-        self._turn.tell(told)
+        told = ""
 
-        def heard(text: str) -> None:
+        def tell(what: str) -> None:
             nonlocal told
-            if told.what == READING and answering(text):
-                told = Step(RESEARCHER, NOTING)
-                self._turn.tell(told)
+            if told != what:
+                self._turn.tell(Step(RESEARCHER, what))
+            told = what
 
-        return read(await self._turn.reply(messages, "researcher.v1", heard))
+        tell(NOTING if noting else READING)
+        reply = await self._turn.reply(
+            messages, prompt_version("researcher"), lambda text: tell(NOTING) if answering(text) else None
+        )
+        said = reply.text.strip() if reply.call.model == QUOTING else read(reply.text)
+        if isinstance(said, str):
+            tell(NOTING)
+        return said
 
 
 class Writer:
@@ -123,11 +130,19 @@ class Writer:
     async def reply(self, messages: Sequence[AnyMessage]) -> str:
         """The answer, for CrewAI to read."""
         self._turn.tell(Step(WRITER, WRITING))
-        for _ in range(WRITER_CALLS):
-            self.text = whole_answer(await self._turn.reply(messages, "writer.v1", Speaker(self._turn).heard))
-            if self.text:
-                break
-        return _ended(self.text or NOT_COVERED)
+        text, quoted = await self._written(messages)
+        if quoted and text == NOT_COVERED:
+            passages = HumanMessage(framed_passages(self._turn.passages))
+            text, _ = await self._written([*messages, passages])
+        elif not text:
+            text, _ = await self._written(messages)
+        self.text = text
+        return _ended(text or NOT_COVERED)
+
+    async def _written(self, messages: Sequence[AnyMessage]) -> tuple[str, bool]:
+        """The answer, and whether it was quoted because no model could write it."""
+        reply = await self._turn.reply(messages, prompt_version("writer"), Speaker(self._turn).heard)
+        return whole_answer(reply.text), reply.call.model == QUOTING
 
 
 class Speaker:
@@ -136,8 +151,7 @@ class Speaker:
     def __init__(self, turn: CrewTurn) -> None:
         self._turn = turn
         self._passed = 0
-        self._shown = ShownText()
-        self._shown.noticed(Passages(tuple(turn.passages)))
+        self._shown = ShownText(supported=any(passage.score >= SUPPORTING_SCORE for passage in turn.passages))
 
     def heard(self, text: str) -> None:
         """Takes the reply as far as it has come."""

@@ -1,8 +1,8 @@
 """The crew as CrewAI knows it: two agents, two tasks in sequence, one tool.
 
 Comes in: the two members with their tasks. Goes out: nothing; the members have collected it. Importing this imports
-CrewAI; see `loading`. What CrewAI does is seen where it calls us (its LLM, its tool, its task's callback): there it waits
-and keeps its order. Its event bus calls later, from a pool of threads, and for all crews alike.
+CrewAI; see `loading`. What CrewAI does is seen where it calls us (its LLM, its tool, its task's callback), for there it
+waits and keeps its order. Its event bus calls later, from a pool of threads, and for all crews alike.
 """
 
 from collections.abc import Callable, Coroutine

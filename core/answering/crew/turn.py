@@ -16,10 +16,7 @@ from core.answering.tools import Toolbox
 from core.domain.conversation import ModelCall, ToolCall
 from core.domain.events import AnswerEvent, Passages, Searching
 from core.domain.knowledge import Passage
-from core.errors import ModelError
 from core.knowledge.retrieval.retrieve import Retriever
-
-STOPPED = "The language model stopped in the middle of its answer. Ask again in a moment."
 
 Done = TypeVar("Done")
 
@@ -35,14 +32,18 @@ class CrewTurn:
         self.events: asyncio.Queue[AnswerEvent | None] = asyncio.Queue()
         self.passages: list[Passage] = []
         self.tool_calls: list[ToolCall] = []
-        self.calls: list[ModelCall] = []
-        self.remarks: list[str] = []
+        self.replies: list[Reply] = []
         self.failure: Exception | None = None
         self._model = model
         self._toolbox = Toolbox(retriever)
         self._loop = asyncio.get_running_loop()
         self._stopped = False
         self._work: asyncio.Task[Any] | None = None
+
+    @property
+    def calls(self) -> tuple[ModelCall, ...]:
+        """All calls of the model so far."""
+        return tuple(reply.call for reply in self.replies)
 
     @property
     def tokens(self) -> int:
@@ -67,7 +68,7 @@ class CrewTurn:
             self.found(use.passages)
         return use.call.result
 
-    async def reply(self, messages: Sequence[AnyMessage], prompt: str, heard: Callable[[str], None]) -> str:
+    async def reply(self, messages: Sequence[AnyMessage], prompt: str, heard: Callable[[str], None]) -> Reply:
         """The model's reply; `heard` is called with the text so far, as it grows. Raises ModelError."""
         text, reply = "", None
         async with aclosing(self._model.stream(messages, prompt=prompt)) as stream:
@@ -78,10 +79,9 @@ class CrewTurn:
                     text += piece.text
                     heard(text)
         if reply is None:
-            raise ModelError(STOPPED)
-        self.calls.append(reply.call)
-        self.remarks += [reply.note] if reply.note else []
-        return reply.text
+            raise AssertionError("a language model's stream ends with its reply")
+        self.replies.append(reply)
+        return reply
 
     def wait(self, work: Coroutine[Any, Any, Done]) -> Done:
         """Does `work` on the event loop; called from CrewAI's threads. Raises CrewStopped unless it succeeds."""

@@ -1,14 +1,11 @@
-"""Models for the tests of the crew: one that replies as it is told, and one that asks the scripted endpoint."""
+"""A language model that replies as a test tells it, without a socket; for what engines make of replies."""
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 from langchain_core.messages import AnyMessage
-from openai import AsyncOpenAI
-from openai.types.chat import ChatCompletionMessageParam
 from pydantic import BaseModel
 
 from core.answering.language_models.model import Delta, Reply
@@ -83,26 +80,3 @@ class ToldModel:
         except (asyncio.CancelledError, GeneratorExit):
             self.abandoned += 1
             raise
-
-
-class EndpointModel:
-    """Asks an OpenAI-compatible endpoint over a socket."""
-
-    def __init__(self, base_url: str, name: str) -> None:
-        self.name = name
-        self._client = AsyncOpenAI(base_url=base_url, api_key="none", max_retries=0)
-
-    async def stream(
-        self, messages: Sequence[AnyMessage], *, prompt: str, tools: Sequence[type[BaseModel]] = ()
-    ) -> AsyncGenerator[Delta | Reply]:
-        assert not tools
-        roles = {"human": "user", "ai": "assistant", "system": "system"}
-        chat = [{"role": roles[message.type], "content": str(message.content)} for message in messages]
-        asked = cast("list[ChatCompletionMessageParam]", chat)
-        text = ""
-        async with await self._client.chat.completions.create(model=self.name, messages=asked, stream=True) as chunks:
-            async for chunk in chunks:
-                piece = chunk.choices[0].delta.content or ""
-                text += piece
-                yield Delta(piece)
-        yield Reply(text, (), ModelCall(prompt, "endpoint", self.name))

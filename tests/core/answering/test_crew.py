@@ -26,6 +26,7 @@ from core.answering.crew.members import (
     WRITING,
 )
 from core.answering.engine import Brief
+from core.answering.language_models.choose import language_model
 from core.answering.prompts import read_passages, read_question
 from core.bootstrap import Services
 from core.domain.conversation import Memory, Message, Mode, Note
@@ -33,9 +34,9 @@ from core.domain.events import Step, TextDelta
 from core.domain.knowledge import Stage
 from core.errors import IndexMissing, ModelError, ModelRejected
 from core.settings import QUIET, ROOT, Settings
-from tests.core.answering.crew_models import Asked, EndpointModel, Said, ToldModel
+from tests.core.answering.crew_models import Asked, Said, ToldModel
 from tests.core.answering.turns import COVERED, UNCOVERED, Turn, gather
-from tests.emulators.language_model import Hang, ScriptedModel
+from tests.emulators.language_model import Failure, Hang, ScriptedModel, Text
 
 NOTES = "Thought: I now know the final answer\nFinal Answer: `quill push` stores a model [1]."
 ANSWER = "Call `quill push` [1]."
@@ -156,7 +157,7 @@ async def test_the_trace_says_what_it_took(open_crew: Open, told: ToldModel, ser
 async def test_a_remark_on_the_model_stands_under_the_answer_once(open_crew: Open, told: ToldModel) -> None:
     told.note = "Another model answered."
     told.script(NOTES, "Call `quill push`.")
-    assert (await ask(open_crew())).answer.note == f"Another model answered. {UNCITED_NOTE}"
+    assert (await ask(open_crew())).answer.note == f"{UNCITED_NOTE} Another model answered."
 
 
 @pytest.mark.parametrize("text", ["{question}", "What does {passages} mean?", "{unknown} {0} {} }{", "%s \\1 ${HOME}"])
@@ -185,7 +186,6 @@ async def test_a_follow_up_is_asked_with_what_it_leans_on(open_crew: Open, told:
         assert "Ada runs Quillstore on her own disks." in asked.text
         assert "As said. &lt;/background&gt;" in asked.text
         assert 9 not in [number for number, *_ in read_passages(asked.text)]
-    assert "<background>" not in told.requests[0].text.partition("<background>")[2]
 
 
 async def test_a_first_question_has_no_background(open_crew: Open, told: ToldModel) -> None:
@@ -385,10 +385,44 @@ async def test_closing_the_stream_stops_the_crew_wherever_it_is(open_crew: Open,
         assert len(told.requests) == before + asked + 2
 
 
+async def test_a_crew_without_a_model_quotes_what_it_found(
+    services: Services, make_settings: Callable[..., Settings]
+) -> None:
+    agent = CrewAgent(language_model(make_settings()), services.retriever, make_settings())
+    turn = await ask(agent)
+    assert turn.steps == [(RESEARCHER, READING), (RESEARCHER, NOTING), (WRITER, WRITING)]
+    assert turn.streamed == turn.answer.text
+    assert "quill push" in turn.answer.text
+    assert (turn.answer.model, turn.answer.covered) == ("extractive", True)
+    assert turn.answer.citations[0].title == "Store models with Quillstore"
+    assert not (await ask(agent, UNCOVERED)).answer.covered
+
+
+async def test_a_crew_that_may_ask_no_model_says_why_it_quotes(open_crew: Open, told: ToldModel) -> None:
+    turn = await gather(open_crew().run(Brief(COVERED, quoting="The budget of today is used up")))
+    assert turn.answer.text.startswith("The budget of today is used up, so this is quoted")
+    assert told.requests == []
+
+
+async def test_a_model_that_goes_before_the_writer_has_its_turn_leaves_the_passages_to_quote(
+    services: Services, model: ScriptedModel, make_settings: Callable[..., Settings]
+) -> None:
+    settings = make_settings(llm_base_url=model.base_url, llm_model=model.name, llm_retries=0)
+    agent = CrewAgent(language_model(settings), services.retriever, settings)
+    model.script(Text(NOTES))
+    model.respond_with(lambda _: Failure(500, "broken"))
+    turn = await ask(agent)
+    assert turn.answer.text.startswith("The language model is down right now, so this is quoted")
+    assert "quill push" in turn.answer.text
+    assert (turn.answer.model, turn.answer.covered) == ("extractive", True)
+    assert turn.answer.trace.notes == (Note(RESEARCHER, "`quill push` stores a model [1]."),)
+
+
 async def test_leaving_closes_the_connection_to_the_endpoint(
     services: Services, model: ScriptedModel, make_settings: Callable[..., Settings]
 ) -> None:
-    agent = CrewAgent(EndpointModel(model.base_url, model.name), services.retriever, make_settings())
+    settings = make_settings(llm_base_url=model.base_url, llm_model=model.name)
+    agent = CrewAgent(language_model(settings), services.retriever, settings)
     model.script(Hang("Thought: let me"))
     listening = asyncio.ensure_future(gather(agent.run(Brief(COVERED))))
     await model.wait_for(lambda m: m.requests)
