@@ -124,6 +124,10 @@ class ModelRejected(ModelError):
     retry_may_help = False
 
 
+class QuestionRejected(ModelRejected):
+    """The endpoint did not accept this one request; it may well answer the next."""
+
+
 class TurnStopped(AssistantError):
     """The asker stopped the answer; nothing more is said."""
 

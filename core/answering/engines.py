@@ -4,19 +4,19 @@ Importing LangGraph and the model's client takes seconds, so this module is load
 answers `/health`; see `AnsweringService.warm_up`.
 """
 
-from core.answering.crew import CrewAgent
+from core.answering.crew.agent import CrewAgent
+from core.answering.engine import Engine
 from core.answering.graph import GraphAgent
-from core.answering.language_models import language_model, model_name
-from core.answering.service import Engine
+from core.answering.language_models.choose import language_model
 from core.domain.conversation import Mode
 from core.knowledge.retrieval.retrieve import Retriever
 from core.settings import Settings
 
 
 def build_engines(settings: Settings, retriever: Retriever) -> dict[Mode, Engine]:
-    """The agent and the crew, on the model that the settings ask for."""
-    model, name = language_model(settings), model_name(settings)
+    """The agent and the crew, on the models that the settings ask for."""
+    model = language_model(settings)
     return {
-        Mode.AGENT: GraphAgent(model, name, retriever, settings.llm_timeout * (settings.llm_retries + 1)),
-        Mode.CREW: CrewAgent(model, name, retriever, settings.var_dir / "crewai"),
+        Mode.AGENT: GraphAgent(model, retriever, settings),
+        Mode.CREW: CrewAgent(model, retriever, settings),
     }

@@ -1,6 +1,6 @@
 """The agent: a LangGraph that retrieves first, then lets the model answer or call tools until it does.
 
-Comes in: a question and the transcript before it. Goes out: `AnswerEvent`s, `Completed` last. Called by the service.
+Comes in: a brief. Goes out: `AnswerEvent`s, `Completed` last. Called by the service.
 
     START -> retrieve -> model -> END
                            ^  |
@@ -8,98 +8,91 @@ Comes in: a question and the transcript before it. Goes out: `AnswerEvent`s, `Co
                            tools
 """
 
-import asyncio
+import json
 import operator
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Annotated, Any, TypedDict, cast
 
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import (
-    AIMessage,
-    AIMessageChunk,
-    AnyMessage,
-    HumanMessage,
-    SystemMessage,
-    ToolMessage,
-)
-from langchain_core.messages.ai import add_ai_message_chunks
-from langchain_core.runnables import Runnable
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
-from langgraph.graph.message import add_messages
 
 from core.answering.citations import conclude
+from core.answering.engine import Brief
 from core.answering.followups import search_query
-from core.answering.language_models import STOPPED, model_errors
-from core.answering.prompts import NOT_COVERED, framed_passages, framed_question, prompt
+from core.answering.language_models.choose import quoting
+from core.answering.language_models.model import LanguageModel, Reply, ToolRequest
+from core.answering.prompts import (
+    NOT_COVERED,
+    framed_background,
+    framed_passages,
+    framed_question,
+    prompt,
+    prompt_version,
+)
 from core.answering.tools import TOOLS, Toolbox
-from core.domain.conversation import Message, Mode, ToolCall
+from core.domain.conversation import Answer, Memory, Message, Mode, ToolCall, Trace
 from core.domain.events import AnswerEvent, Completed, Passages, Searching, Step, TextDelta
-from core.domain.knowledge import Passage
-from core.errors import ModelError
+from core.domain.knowledge import IndexVersion, Passage
 from core.knowledge.retrieval.retrieve import SUPPORTING_SCORE, Retriever
+from core.settings import Settings
 
 MAX_ROUNDS = 4
 """Model calls a turn; the last one gets no tools, so that it has to answer."""
 
+MAX_CALLS = 4
+"""Tool calls of one reply that are made; the model is not reminded of those beyond them."""
+
 REMEMBERED_CHARACTERS = 1_500
 """Of each earlier message that the model is shown."""
 
+REPEATED = "You made this very call before. Answer from what it gave."
+
 
 class AgentState(TypedDict):
-    """What the graph carries: the conversation with the model, and all that may be cited."""
+    """What the graph carries: the conversation with the model, all that may be cited, and what was spent."""
 
-    question: str
-    transcript: list[Message]
-    messages: Annotated[list[AnyMessage], add_messages]
+    brief: Brief
+    query: str
+    version: IndexVersion
+    messages: Annotated[list[AnyMessage], operator.add]
     passages: Annotated[list[Passage], operator.add]
     tool_calls: Annotated[list[ToolCall], operator.add]
-    rounds: Annotated[int, operator.add]
+    replies: Annotated[list[Reply], operator.add]
+    repeats: bool
+    searching: int
+    answering: Annotated[int, operator.add]
 
 
 class GraphAgent:
     """The engine behind `Mode.AGENT`."""
 
-    def __init__(self, model: BaseChatModel, name: str, retriever: Retriever, patience: float) -> None:
+    def __init__(self, model: LanguageModel, retriever: Retriever, settings: Settings) -> None:
         self._model = model
-        self._model_with_tools = model.bind_tools(TOOLS)
-        self._name = name
-        self._patience = patience
         self._retriever = retriever
+        self._settings = settings
         self._toolbox = Toolbox(retriever)
         self._graph = self._compile()
 
-    async def run(self, question: str, transcript: Sequence[Message]) -> AsyncGenerator[AnswerEvent]:
-        """Answers one question. Raises ModelError when the model fails, KnowledgeError when the index does."""
-        start = {"question": question, "transcript": list(transcript), "messages": [], "passages": []}
-        shown = ShownText()
+    async def run(self, brief: Brief) -> AsyncGenerator[AnswerEvent]:
+        """Answers one question. Raises ModelError when an answer breaks off, KnowledgeError when the index fails."""
         state: dict[str, Any] = {}
-        stream = self._graph.astream(cast("Any", start), stream_mode=["custom", "messages", "values"])
-        with model_errors():
-            async with aclosing(stream) as items:
-                async for kind, item in items:
-                    if kind == "custom":
-                        shown.noticed(cast("AnswerEvent", item))
-                        yield cast("AnswerEvent", item)
-                    elif kind == "values":
-                        state = cast("dict[str, Any]", item)
-                    elif text := shown.next(cast("tuple[Any, dict[str, Any]]", item)[0]):
-                        yield TextDelta(text)
-        yield Completed(
-            conclude(
-                str(state["messages"][-1].text),
-                state["passages"],
-                state.get("tool_calls", []),
-                mode=Mode.AGENT,
-                model=self._name,
-            )
-        )
+        stream = self._graph.astream(cast("Any", {"brief": brief}), stream_mode=["custom", "values"])
+        async with aclosing(stream) as items:
+            async for kind, item in items:
+                if kind == "custom":
+                    yield cast("AnswerEvent", item)
+                else:
+                    state = cast("dict[str, Any]", item)
+        yield Completed(self._answer(cast("AgentState", state)))
 
     def _compile(self) -> Any:
         graph = StateGraph(AgentState)
         graph.add_node("retrieve", self._retrieve)
-        graph.add_node("model", self._answer)
+        graph.add_node("model", self._ask)
         graph.add_node("tools", self._use_tools)
         graph.add_edge(START, "retrieve")
         graph.add_edge("retrieve", "model")
@@ -109,86 +102,128 @@ class GraphAgent:
 
     async def _retrieve(self, state: AgentState) -> dict[str, Any]:
         tell = get_stream_writer()
-        query = search_query(state["question"], state["transcript"])
+        started = time.monotonic()
+        brief = state["brief"]
+        query = search_query(brief.question, list(brief.memory.recent))
         tell(Searching(query))
-        passages = await self._retriever.search(query)
-        tell(Passages(tuple(passages)))
-        asked = f"{framed_passages(passages)}\n\n{framed_question(state['question'])}"
-        messages = [SystemMessage(prompt("agent")), *_remembered(state["transcript"]), HumanMessage(asked)]
-        return {"messages": messages, "passages": passages}
+        found = await self._retriever.find(query)
+        tell(Passages(tuple(found.passages)))
+        asked = f"{framed_passages(found.passages)}\n\n{framed_question(brief.question)}"
+        return {
+            "query": query,
+            "version": found.version,
+            "messages": [SystemMessage(_rules(brief.memory)), *_remembered(brief.memory.recent), HumanMessage(asked)],
+            "passages": found.passages,
+            "searching": _milliseconds_since(started),
+        }
 
-    async def _answer(self, state: AgentState) -> dict[str, Any]:
-        last = state.get("rounds", 0) >= MAX_ROUNDS - 1
-        model = self._model if last else self._model_with_tools
-        reply = await self._reply(model, state["messages"])
-        if last:
-            reply.tool_calls = []
-        return {"messages": [reply], "rounds": 1}
-
-    async def _reply(self, model: Runnable[Any, Any], messages: list[AnyMessage]) -> AIMessage:
-        """What the model says; no piece of it is waited for longer than `patience` seconds."""
-        chunks: list[AIMessageChunk] = []
-        async with aclosing(cast("AsyncGenerator[AIMessageChunk]", model.astream(messages))) as stream:
-            while True:
-                try:
-                    async with asyncio.timeout(self._patience):
-                        chunk = await anext(stream, None)
-                except ValueError as error:  # LangChain, when the endpoint streamed nothing
-                    raise ModelError(STOPPED, detail=str(error)) from error
-                if chunk is None:
-                    break
-                chunks.append(chunk)
-        return add_ai_message_chunks(*chunks)
+    async def _ask(self, state: AgentState) -> dict[str, Any]:
+        tell = get_stream_writer()
+        started = time.monotonic()
+        brief = state["brief"]
+        model = quoting(brief.quoting) if brief.quoting else self._model
+        shown = ShownText(supported=any(passage.score >= SUPPORTING_SCORE for passage in state["passages"]))
+        tools = [] if state.get("repeats") or _rounds(state) >= MAX_ROUNDS - 1 else TOOLS
+        stream = model.stream(state["messages"], prompt=prompt_version("agent"), tools=tools)
+        async with aclosing(stream) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Reply):
+                    reply = piece if tools else replace(piece, tools=())
+                    return {"messages": [_said(reply)], "replies": [reply], "answering": _milliseconds_since(started)}
+                if text := shown.next(piece.text):
+                    tell(TextDelta(text))
+        raise AssertionError("a language model's stream ends with its reply")
 
     async def _use_tools(self, state: AgentState) -> dict[str, Any]:
+        uses = ToolRound(self._toolbox, state)
+        for request in state["replies"][-1].tools[:MAX_CALLS]:
+            await uses.make(request)
+        return {
+            "messages": uses.messages,
+            "passages": uses.passages,
+            "tool_calls": uses.calls,
+            "repeats": uses.repeats,
+        }
+
+    def _answer(self, state: AgentState) -> Answer:
+        reply = state["replies"][-1]
+        answer = conclude(
+            reply.text,
+            state["passages"],
+            state.get("tool_calls", []),
+            mode=Mode.AGENT,
+            model=reply.call.model,
+        )
+        note = " ".join(filter(None, (answer.note, reply.note))) if answer.covered else answer.note
+        return replace(answer, note=note, trace=self._trace(state))
+
+    def _trace(self, state: AgentState) -> Trace:
+        return Trace(
+            query=state["query"],
+            index_version=state["version"].id,
+            index_revision=state["version"].revision,
+            passages=tuple(state["passages"]),
+            calls=tuple(reply.call for reply in state["replies"]),
+            parameters={
+                "temperature": self._settings.llm_temperature,
+                "unsupported": self._settings.unsupported,
+                "rounds": _rounds(state),
+            },
+            timings={"search": state["searching"], "model": state["answering"]},
+        )
+
+
+class ToolRound:
+    """The tools that one reply asks for, used one after the other; passages are numbered on from those of the turn."""
+
+    def __init__(self, toolbox: Toolbox, state: AgentState) -> None:
+        self.messages: list[ToolMessage] = []
+        self.passages: list[Passage] = []
+        self.calls: list[ToolCall] = []
+        self.repeats = False
+        self._toolbox = toolbox
+        self._found = len(state["passages"])
+        self._made = {_signature(request) for reply in state["replies"][:-1] for request in reply.tools}
+
+    async def make(self, request: ToolRequest) -> None:
+        """Uses one tool and keeps what it gives; what cannot be done is told to the model."""
+        repeated = _signature(request) in self._made
+        self._made.add(_signature(request))
+        self.repeats |= repeated
+        if repeated or request.problem:
+            self._tell_model(request, request.problem or REPEATED)
+            return
+        first = self._found + len(self.passages) + 1
         tell = get_stream_writer()
-        asked = cast("AIMessage", state["messages"][-1])
-        messages: list[ToolMessage] = []
-        passages: list[Passage] = []
-        calls: list[ToolCall] = []
-        for call in asked.tool_calls:
-            if call["name"] == "search_mlops_docs":
-                tell(Searching(str(call["args"].get("query", ""))))
-            else:
-                tell(Step("Agent", f"using {call['name']}"))
-            first = len(state["passages"]) + len(passages) + 1
-            use = await self._toolbox.use(call["name"], call["args"], first)
-            if use.passages:
-                tell(Passages(use.passages, first))
-            messages.append(ToolMessage(use.call.result, tool_call_id=call["id"] or call["name"]))
-            passages += use.passages
-            calls.append(use.call)
-        for broken in asked.invalid_tool_calls:
-            said = f"The arguments of {broken['name']} are not valid JSON: {broken['error']}"
-            messages.append(ToolMessage(said, tool_call_id=broken["id"] or "unknown"))
-        return {"messages": messages, "passages": passages, "tool_calls": calls}
+        tell(_announcement(request))
+        use = await self._toolbox.use(request.name, request.arguments, first)
+        if use.passages:
+            tell(Passages(use.passages, first))
+        self._tell_model(request, use.call.result)
+        self.passages += use.passages
+        self.calls.append(use.call)
+
+    def _tell_model(self, request: ToolRequest, text: str) -> None:
+        self.messages.append(ToolMessage(text, tool_call_id=request.id))
 
 
 class ShownText:
-    """Decides what of a model's text is shown while it is written.
+    """Decides what of one reply is shown while it is written.
 
-    Nothing is shown while it may still turn out to be NOT_COVERED, nor before anything retrieved supports an answer.
+    Nothing is shown while it may still turn out to be NOT_COVERED, nor when nothing retrieved supports an answer.
     """
 
-    def __init__(self) -> None:
-        self._supported = False
+    def __init__(self, *, supported: bool) -> None:
+        self._supported = supported
         self._held: str | None = ""
-        self._message: str | None = None
 
-    def noticed(self, event: AnswerEvent) -> None:
-        """Takes note of what was found, and of tools that give results of their own."""
-        if isinstance(event, Passages):
-            self._supported |= any(passage.score >= SUPPORTING_SCORE for passage in event.passages)
-
-    def next(self, chunk: Any) -> str:
-        """The text to show now for the next piece of a model's message."""
-        if not isinstance(chunk, AIMessageChunk) or not self._supported:
+    def next(self, text: str) -> str:
+        """The text to show now for the next piece of the reply."""
+        if not self._supported:
             return ""
-        if chunk.id != self._message:
-            self._message, self._held = chunk.id, ""
         if self._held is None:
-            return str(chunk.text)
-        self._held += str(chunk.text)
+            return text
+        self._held += text
         if NOT_COVERED.startswith(self._held.strip()[: len(NOT_COVERED)]):
             return ""
         text, self._held = self._held, None
@@ -196,9 +231,26 @@ class ShownText:
 
 
 def _wants_tools(state: AgentState) -> str:
-    reply = state["messages"][-1]
-    wants = isinstance(reply, AIMessage) and (reply.tool_calls or reply.invalid_tool_calls)
-    return "tools" if wants and state["rounds"] < MAX_ROUNDS else "end"
+    return "tools" if state["replies"][-1].tools else "end"
+
+
+def _rounds(state: AgentState) -> int:
+    return len(state["replies"])
+
+
+def _signature(request: ToolRequest) -> str:
+    return f"{request.name} {json.dumps(request.arguments, sort_keys=True)} {request.problem}"
+
+
+def _announcement(request: ToolRequest) -> AnswerEvent:
+    if request.name == "search_mlops_docs":
+        return Searching(str(request.arguments.get("query", "")))
+    return Step("Agent", f"using {request.name}")
+
+
+def _rules(memory: Memory) -> str:
+    rules = prompt("agent")
+    return f"{rules}\n\n{framed_background(memory.summary)}" if memory.summary else rules
 
 
 def _remembered(transcript: Sequence[Message]) -> list[AnyMessage]:
@@ -207,3 +259,12 @@ def _remembered(transcript: Sequence[Message]) -> list[AnyMessage]:
         return HumanMessage(text) if said.role == "user" else AIMessage(text)
 
     return [message(said) for said in transcript]
+
+
+def _said(reply: Reply) -> AIMessage:
+    calls = [{"id": r.id, "name": r.name, "args": r.arguments, "type": "tool_call"} for r in reply.tools[:MAX_CALLS]]
+    return AIMessage(reply.text, tool_calls=cast("Any", calls))
+
+
+def _milliseconds_since(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)

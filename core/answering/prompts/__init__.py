@@ -5,6 +5,7 @@ and the crew see the passages that they were given.
 """
 
 import re
+from functools import cache
 from importlib.resources import files
 from xml.sax.saxutils import escape, unescape
 
@@ -13,13 +14,37 @@ from core.domain.knowledge import Passage
 NOT_COVERED = "NOT_COVERED"
 """What a model replies when nothing supports an answer."""
 
+_FILE = re.compile(r"(?P<full>(?P<name>\w+)\.v(?P<version>\d+))\.md")
 _PASSAGE = re.compile(r'<passage n="(\d+)" score="([-\d.]+)" title="([^"]*)">\n(.*?)\n</passage>', re.DOTALL)
 _QUESTION = re.compile(r"<question>\n(.*?)\n</question>", re.DOTALL)
 
 
+@cache
 def prompt(name: str) -> str:
-    """The text of a prompt file, by its name without ending."""
-    return files(__name__).joinpath(f"{name}.md").read_text(encoding="utf-8").strip()
+    """The text of the newest version of a prompt (`agent`), or of the one that is named (`agent.v1`).
+
+    Raises KeyError for a prompt that there is not.
+    """
+    file = files(__name__).joinpath(f"{prompt_version(name)}.md")
+    return file.read_text(encoding="utf-8").strip()
+
+
+@cache
+def prompt_version(name: str) -> str:
+    """The name of the newest version of a prompt, such as `agent.v1`; an exact name is its own. Raises KeyError."""
+    found = [match for file in files(__name__).iterdir() if (match := _FILE.fullmatch(file.name))]
+    versions = {int(match["version"]): match["full"] for match in found if name in {match["name"], match["full"]}}
+    if not versions:
+        raise KeyError(name)
+    return versions[max(versions)]
+
+
+def framed_background(summary: str) -> str:
+    """What was said earlier in a conversation, condensed: between tags, and never to be cited."""
+    return (
+        "Earlier in this conversation, condensed. It is background that tells what is being talked about; "
+        f"it supports no statement and is never cited:\n<background>\n{escape(summary)}\n</background>"
+    )
 
 
 def framed_question(text: str) -> str:

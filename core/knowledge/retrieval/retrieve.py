@@ -41,10 +41,11 @@ EVERYTHING = Scope()
 
 @dataclass(frozen=True)
 class Found:
-    """What a search found: readable passages, and the ranking of pages behind them."""
+    """What a search found: readable passages, the ranking of pages behind them, and the version that was searched."""
 
     passages: list[Passage]
     pages: list[str]
+    version: IndexVersion
 
     @property
     def score(self) -> float:
@@ -160,7 +161,7 @@ class Retriever:
         if self._reranker:
             ranked = self._reranker.order(query, opened.get(ranked[:LOOKED_AT])) + ranked[LOOKED_AT:]
         passages = assemble(ranked, count, contents.pages, contents.places, opened.get)
-        return Found(_scored(opened, query, vector, passages), pages_of(ranked, contents.places))
+        return Found(_scored(opened, query, vector, passages), pages_of(ranked, contents.places), opened.version)
 
     async def _production(self) -> IndexVersion:
         version = await self._versions.production()

@@ -1,0 +1,1 @@
+"""The crew: a Research Specialist who searches, then a Technical Writer who writes from the research."""

@@ -1,0 +1,42 @@
+"""The words in which the crew is told its two tasks.
+
+Comes in: the question, what was said before it, and what was found. Goes out: the descriptions of both tasks. Pure;
+called by the agent.
+"""
+
+import re
+
+from core.answering.citations import check_markers
+from core.answering.prompts import framed_background, framed_passages, framed_question, prompt
+from core.domain.conversation import Memory
+from core.domain.knowledge import Passage
+
+REMEMBERED_CHARACTERS = 600
+"""Of each earlier message that the crew is shown."""
+
+
+def research_task(question: str, passages: list[Passage], memory: Memory) -> str:
+    """What the researcher is to do with the passages of the first search, which are numbered from 1."""
+    return _filled("researcher", question=_asked(question, memory), passages=framed_passages(passages))
+
+
+def writing_task(question: str, memory: Memory) -> str:
+    """What the writer is to do with the notes that CrewAI puts behind this."""
+    return _filled("writer", question=_asked(question, memory))
+
+
+def _asked(question: str, memory: Memory) -> str:
+    said = [f"{message.role}: {_plain(message.text)}" for message in memory.recent]
+    if memory.summary:
+        said.insert(0, memory.summary)
+    asked = framed_question(question)
+    return f"{asked}\n\n{framed_background(chr(10).join(said))}" if said else asked
+
+
+def _plain(text: str) -> str:
+    """Without its markers, whose numbers stand for passages of another turn."""
+    return check_markers(text, 0)[0][:REMEMBERED_CHARACTERS]
+
+
+def _filled(name: str, **values: str) -> str:
+    return re.sub(r"\{(\w+)\}", lambda place: values[place[1]], prompt(name))

@@ -1,0 +1,78 @@
+"""Several endpoints in order, and the model that quotes behind them.
+
+Comes in: what an engine asks. Goes out: the reply of the first endpoint that gives one. The next one is asked only
+while nothing was shown; when there is none left, the passages are quoted, and the quote says why.
+"""
+
+import logging
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from langchain_core.messages import AnyMessage
+from pydantic import BaseModel
+
+from core.answering.language_models.breaker import Breaker
+from core.answering.language_models.model import Delta, LanguageModel, Reply
+from core.errors import ModelError
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Link:
+    """An endpoint of a chain, where it is (for the log), and the breaker that watches it."""
+
+    model: LanguageModel
+    place: str
+    breaker: Breaker = field(default_factory=Breaker)
+
+
+class ModelChain:
+    """Asks its links one after the other; `last_resort` makes the model that quotes for a reason in words."""
+
+    def __init__(self, links: Sequence[Link], last_resort: Callable[[str], LanguageModel]) -> None:
+        self._links = tuple(links)
+        self._last_resort = last_resort
+
+    @property
+    def name(self) -> str:
+        """The name of the model that is asked first."""
+        return self._links[0].model.name
+
+    async def stream(
+        self, messages: Sequence[AnyMessage], *, prompt: str, tools: Sequence[type[BaseModel]] = ()
+    ) -> AsyncGenerator[Delta | Reply]:
+        """As `LanguageModel.stream`. Raises ModelError only when a reply breaks off that was being shown."""
+        reasons: list[str] = []
+        for link in self._links:
+            if not link.breaker.admits():
+                reasons.append(link.breaker.reason)
+                continue
+            shown = False
+            try:
+                async with aclosing(link.model.stream(messages, prompt=prompt, tools=tools)) as pieces:
+                    async for piece in pieces:
+                        if isinstance(piece, Reply):
+                            link.breaker.succeeded()
+                        shown = True
+                        yield piece
+            except ModelError as error:
+                link.breaker.failed(error)
+                _log.warning("%s at %s failed: %s", link.model.name, link.place, error)
+                if shown:
+                    raise
+                reasons.append(error.said)
+            except BaseException:  # the asker left, or something broke that is not the endpoint's
+                link.breaker.released()
+                raise
+            else:
+                return
+        quoting = self._last_resort(_first_sentence(reasons[0]))
+        async with aclosing(quoting.stream(messages, prompt=prompt, tools=tools)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+
+def _first_sentence(said: str) -> str:
+    return said.partition(". ")[0].rstrip(".")
