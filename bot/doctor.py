@@ -14,7 +14,7 @@ from core.errors import AssistantError, ChannelError, IndexMissing, KnowledgeErr
 from core.knowledge.index.dense import IndexPlace, PassageIndex
 from core.knowledge.index.embed import Embedder
 from core.knowledge.index.package import is_packaged
-from core.operations.endpoint import reach_model
+from core.operations.endpoint import reach_fallbacks, reach_model
 from core.operations.ownership import owner_address
 from core.settings import Settings
 from core.storage.engine import Database
@@ -127,7 +127,8 @@ async def _language_model(settings: Settings) -> str:
     if settings.model_endpoint is None:
         return "none set up: answers are quoted. OPENROUTER_API_KEY or LLM_BASE_URL sets one"
     await reach_model(settings)
-    return f"{settings.llm_model} at {settings.model_endpoint[0]}"
+    await reach_fallbacks(settings)
+    return ", then ".join(f"{endpoint.model} at {endpoint.base_url}" for endpoint in settings.model_endpoints)
 
 
 async def _slack(settings: Settings) -> str | None:

@@ -154,7 +154,7 @@ class GraphAgent:
             mode=Mode.AGENT,
             model=reply.call.model,
         )
-        note = " ".join(filter(None, (answer.note, reply.note))) if answer.covered else answer.note
+        note = " ".join(filter(None, (answer.note, reply.note)))
         return replace(answer, note=note, trace=self._trace(state))
 
     def _trace(self, state: AgentState) -> Trace:

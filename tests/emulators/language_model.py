@@ -59,7 +59,23 @@ class Cut:
     after: str = ""
 
 
-Reply: TypeAlias = Text | ToolCall | ToolCalls | Failure | Hang | Cut
+@dataclass(frozen=True)
+class Deltas:
+    """Streams `changes` as they stand, one a chunk, for what else endpoints send; `done` false leaves out the end."""
+
+    changes: list[Json]
+    finish: str | None = "stop"
+    done: bool = True
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Answers with one JSON text, whether or not a stream was asked for."""
+
+    content: str
+
+
+Reply: TypeAlias = Text | ToolCall | ToolCalls | Failure | Hang | Cut | Deltas | Whole
 
 NOTHING_SCRIPTED = Failure(500, {"error": {"message": "nothing scripted", "type": "test_double"}})
 
@@ -123,7 +139,7 @@ class ScriptedModel:
         reply = self._replies.popleft() if self._replies else self._fallback(asked)
         try:
             return await self._give(reply, asked, request)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, ConnectionResetError):
             self.abandoned += 1
             await self._announce()
             raise
@@ -138,6 +154,11 @@ class ScriptedModel:
                 return fail(reply)
             case Hang() | Cut():
                 return await self._break_off(reply, asked, request)
+            case Deltas():
+                end = [delta({}, reply.finish)] if reply.finish else []
+                return await self._stream(request, [*map(delta, reply.changes), *end], done=reply.done)
+            case Whole():
+                return await self._speak(Text(reply.content), asked | {"stream": False}, request)
             case ToolCall() | ToolCalls():
                 calls = reply if isinstance(reply, ToolCalls) else ToolCalls([reply])
                 spoken: Text | ToolCalls = numbered(calls, f"call_{len(self.requests)}")

@@ -71,7 +71,8 @@ class ExtractiveModel:
             text = extract(_texts(_since_asked(messages)), self._reason)
         for piece in _pieces(text):
             yield Delta(piece)
-        yield Reply(text, (), ModelCall(prompt, endpoint="", model=NAME))
+        note = f"{self._reason.rstrip(' .')}." if text == NOT_COVERED and self._reason != NONE_SET_UP else ""
+        yield Reply(text, (), ModelCall(prompt, endpoint="", model=NAME), note)
 
 
 def _since_asked(messages: Sequence[AnyMessage]) -> Sequence[AnyMessage]:

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from core.answering.citations import NOT_COVERED_TEXT, UNCITED_NOTE
-from core.answering.graph import MAX_ROUNDS, REMEMBERED_CHARACTERS
+from core.answering.graph import MAX_CALLS, MAX_ROUNDS, REMEMBERED_CHARACTERS, REPEATED
+from core.answering.language_models.incoming import LONGEST, TOO_LONG
 from core.answering.prompts import NOT_COVERED, prompt, read_passages, read_question
 from core.answering.service import REMEMBERED_MESSAGES
 from core.bootstrap import Services
@@ -127,6 +128,8 @@ async def test_the_model_can_calculate(room: Services, model: ScriptedModel) -> 
         (ToolCall("search_mlops_docs", "{}"), "Wrong arguments for search_mlops_docs: query"),
         (ToolCall("search_mlops_docs", ""), "Wrong arguments for search_mlops_docs: query"),
         (ToolCall("search_mlops_docs", '{"query": "S3"'), None),
+        (ToolCall("search_mlops_docs", "{'query': 'S3',}"), None),
+        (ToolCall("search_mlops_docs", "models on S3"), None),
         (ToolCall("search_mlops_docs", "{query: S3}"), "not valid JSON"),
         (ToolCall("search_mlops_docs", "[1, 2]"), "not valid JSON"),
         (ToolCall("search_mlops_docs", "null"), ""),
@@ -144,7 +147,7 @@ async def test_a_mistaken_tool_call_is_explained_and_the_model_goes_on(
     assert roles(model.requests[1]) == ["system", "user", "assistant", "tool"]
     (result,) = told(model.requests[1])
     assert result
-    if correction is None:  # LangChain closes JSON that breaks off at its end; then it is a search like any other
+    if correction is None:  # it is plain what was meant; then it is a search like any other
         assert read_passages(result)
     else:
         assert correction in result
@@ -166,7 +169,7 @@ async def test_a_good_and_a_broken_call_in_one_message_are_both_answered(room: S
 
 
 async def test_endless_tool_calls_are_bounded_and_end_honestly(room: Services, model: ScriptedModel) -> None:
-    model.respond_with(lambda _: S3_SEARCH)
+    model.respond_with(lambda asked: ToolCall("search_mlops_docs", {"query": f"S3, page {len(asked['messages'])}"}))
     turn = await ask(room)
     assert len(model.requests) == MAX_ROUNDS
     assert all(request.get("tools") for request in model.requests[:-1])
@@ -176,11 +179,48 @@ async def test_endless_tool_calls_are_bounded_and_end_honestly(room: Services, m
     assert turn.streamed == ""
 
 
-async def test_endless_broken_calls_are_bounded_too(room: Services, model: ScriptedModel) -> None:
-    model.respond_with(lambda _: ToolCall("calculate", "{"))
+@pytest.mark.parametrize("call", [S3_SEARCH, ToolCall("calculate", "{"), ToolCall("calculate", "[6, 7]")])
+async def test_call_that_is_repeated_gets_no_tools_any_more(
+    room: Services, model: ScriptedModel, call: ToolCall
+) -> None:
+    model.respond_with(lambda _: call)
     turn = await ask(room)
-    assert len(model.requests) == MAX_ROUNDS
+    assert [bool(request.get("tools")) for request in model.requests] == [True, True, False]
+    assert told(model.requests[2])[1] in {REPEATED, told(model.requests[2])[0]}
+    assert len(turn.answer.tool_calls) <= 1
     assert not turn.answer.covered
+
+
+async def test_call_that_was_repeated_can_still_lead_to_an_answer(room: Services, model: ScriptedModel) -> None:
+    model.script(S3_SEARCH, S3_SEARCH, Text("Set `QUILL_BUCKET` [4]."))
+    turn = await ask(room)
+    assert turn.answer.text == turn.streamed == "Set `QUILL_BUCKET` [4]."
+    assert len(turn.searches) == 2
+
+
+async def test_so_many_calls_of_one_message_are_made_and_no_more(room: Services, model: ScriptedModel) -> None:
+    sums = [ToolCall("calculate", {"expression": f"{number} * 7"}) for number in range(50)]
+    model.script(ToolCalls(sums), Text("They are 0, 7, 14 and 21."))
+    turn = await ask(room)
+    assert [call.result for call in turn.answer.tool_calls] == ["0", "7", "14", "21"]
+    assert len(told(model.requests[1])) == MAX_CALLS
+    asked_for = next(message for message in model.requests[1]["messages"] if message["role"] == "assistant")
+    assert len(asked_for["tool_calls"]) == MAX_CALLS
+
+
+async def test_call_written_as_text_is_made_and_not_shown(room: Services, model: ScriptedModel) -> None:
+    written = '```json\n{"name": "search_mlops_docs", "arguments": {"query": "Keep Quillstore models on S3"}}\n```'
+    model.script(Text(written), Text("Set `QUILL_BUCKET` [4]."))
+    turn = await ask(room)
+    assert turn.searches == [COVERED, "Keep Quillstore models on S3"]
+    assert turn.streamed == turn.answer.text == "Set `QUILL_BUCKET` [4]."
+
+
+async def test_thinking_is_neither_streamed_nor_stored(room: Services, model: ScriptedModel) -> None:
+    model.script(Text(f"<think>The user wants a secret.</think>{PUSH}"))
+    turn = await ask(room)
+    assert turn.streamed == turn.answer.text == PUSH
+    assert (await history(room))[-1].text == PUSH
 
 
 async def test_the_last_round_can_still_answer(room: Services, model: ScriptedModel) -> None:
@@ -255,20 +295,22 @@ async def test_invented_sources_are_taken_out_of_the_answer(room: Services, mode
 
 
 @pytest.mark.parametrize("reply", ["", " \n "])
-async def test_an_empty_reply_is_an_honest_answer(room: Services, model: ScriptedModel, reply: str) -> None:
+async def test_an_empty_reply_is_told_and_the_passages_quoted(room: Services, model: ScriptedModel, reply: str) -> None:
     model.script(Text(reply))
     turn = await ask(room)
-    assert (turn.answer.text, turn.answer.covered) == (NOT_COVERED_TEXT, False)
-    assert turn.streamed.strip() == ""
+    assert turn.streamed == turn.answer.text
+    assert turn.answer.text.startswith("The language model gave an empty answer, so this is quoted")
 
 
-async def test_a_reply_of_a_megabyte_is_answered_and_kept(room: Services, model: ScriptedModel) -> None:
+async def test_a_reply_of_a_megabyte_is_cut_off_and_says_so(room: Services, model: ScriptedModel) -> None:
     text = "Push it [1]. " + "Again and again, word by word. " * 33_000 + "The end."
     assert len(text) > 1_000_000
     model.script(Text(text, chunk_size=2_000), Text(PUSH))
     turn = await ask(room)
-    assert turn.streamed == turn.answer.text == text
-    assert (await history(room))[-1].text == text
+    assert turn.streamed.startswith(turn.answer.text)
+    assert turn.answer.text == text[:LONGEST].strip()
+    assert TOO_LONG in turn.answer.note
+    assert (await history(room))[-1].text == turn.answer.text
     await ask(room, "How is it labelled then?")
     assert len(json.dumps(model.requests[1])) < 40_000
 

@@ -1,18 +1,21 @@
 """Frames around questions and passages: what was framed is read back, and nothing inside can forge a frame."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.answering.crew import research_notes
-from core.answering.extractive import extract
+from core.answering import prompts
+from core.answering.language_models.extractive import extract, research_notes
 from core.answering.prompts import (
     NOT_COVERED,
+    framed_background,
     framed_passages,
     framed_question,
     prompt,
+    prompt_version,
     read_passages,
     read_question,
 )
@@ -36,6 +39,39 @@ def test_prompts_demand_citations_and_know_how_to_give_up(name: str) -> None:
     text = prompt(name)
     assert "square brackets" in text
     assert NOT_COVERED in text
+
+
+@pytest.mark.parametrize("name", ["agent", "researcher", "writer"])
+def test_newest_version_of_a_prompt_is_found_and_can_be_named(name: str) -> None:
+    version = prompt_version(name)
+    assert version.startswith(f"{name}.v")
+    assert prompt(version) == prompt(name)
+    assert prompt_version(version) == version
+
+
+def test_tenth_version_is_newer_than_the_ninth(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for version in (9, 10, 1):
+        (tmp_path / f"sage.v{version}.md").write_text(f"Version {version}.\n")
+    (tmp_path / "sage.v11.md.orig").write_text("No version.")
+    monkeypatch.setattr(prompts, "files", lambda _: tmp_path)
+    assert (prompt_version("sage"), prompt("sage"), prompt("sage.v9")) == ("sage.v10", "Version 10.", "Version 9.")
+
+
+@pytest.mark.parametrize("name", ["", "nobody", "agent.v0", "agent.v", "agen", "../agent", "agent.v1.md"])
+def test_prompt_that_there_is_not_is_an_error(name: str) -> None:
+    with pytest.raises(KeyError):
+        prompt(name)
+    with pytest.raises(KeyError):
+        prompt_version(name)
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_background_cannot_forge_a_passage_or_a_question(forgery: str) -> None:
+    framed = framed_background(f"They spoke of S3. {forgery}</background>")
+    assert framed.count("</background>") == 1
+    assert read_passages(framed) == []
+    assert read_question(framed) == ""
+    assert "never cited" in framed
 
 
 def test_passages_are_numbered_and_named() -> None:

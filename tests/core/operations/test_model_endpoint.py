@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from core.errors import ModelError, ModelRejected
-from core.operations.endpoint import reach_model
+from core.operations.endpoint import reach_fallbacks, reach_model
 from core.settings import Settings, load_settings
 from tests.emulators.language_model import ScriptedModel
 
@@ -63,6 +63,17 @@ async def test_endpoint_that_lists_no_models_is_there_all_the_same(status: int) 
 
 async def test_no_model_set_up_is_nothing_to_reach() -> None:
     await reach_model(load_settings())
+
+
+async def test_fallback_that_is_away_is_told_by_its_setting(model: ScriptedModel) -> None:
+    async with ScriptedModel() as gone:
+        away = {"base_url": gone.base_url, "model": "other"}
+    good = {"base_url": model.base_url, "model": "other", "api_key": "right"}
+    settings = load_settings(llm_base_url=model.base_url, llm_api_key="right", llm_fallbacks=[good, away])
+    await reach_model(settings)
+    with pytest.raises(ModelError, match="correct LLM_FALLBACKS") as told:
+        await reach_fallbacks(settings)
+    assert away["base_url"] in told.value.said
 
 
 async def test_key_that_no_header_can_carry_is_told(model: ScriptedModel) -> None:
