@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from langchain_core.messages import HumanMessage, SystemMessage
 
-from core.answering.language_models import language_model
+from core.answering.language_models.choose import language_model
 from core.answering.language_models.model import LanguageModel, Reply
 from core.answering.prompts import framed_conversation, prompt, prompt_version
 from core.domain.conversation import Message

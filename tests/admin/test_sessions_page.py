@@ -22,10 +22,10 @@ async def hold(
 ) -> str:
     """Keeps a question and its answer, as a channel would; gives the session's id."""
     question = Question(key, text, event_id or f"event-{text}", author="Ada")
-    await services.sessions.claim(question)
+    await services.turns.claim(question)
     if answer:
-        await services.sessions.complete(question.event_id, answer)
-        await services.sessions.delivered(question.event_id)
+        await services.turns.complete(question.event_id, answer)
+        await services.turns.delivered(question.event_id)
     return (await services.sessions.list(limit=1))[0].id
 
 
@@ -153,7 +153,7 @@ async def test_failed_and_waiting_questions_and_uncovered_answers_are_marked(
 ) -> None:
     await hold(console_services, "Best pizza?", Answer("No page on it.", covered=False, citations=(citation(),)))
     await hold(console_services, "Broken?", None)
-    await console_services.sessions.fail("event-Broken?", "The language model cannot be reached.")
+    await console_services.turns.fail("event-Broken?", "The language model cannot be reached.")
     session_id = await hold(console_services, "Still there?", None)
 
     await owner.open(f"/sessions/{session_id}")

@@ -5,10 +5,12 @@ and the crew see the passages that they were given.
 """
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from xml.sax.saxutils import escape, unescape
 
+from core.domain.conversation import Message
 from core.domain.knowledge import Passage
 
 NOT_COVERED = "NOT_COVERED"
@@ -45,6 +47,12 @@ def framed_background(summary: str) -> str:
         "Earlier in this conversation, condensed. It is background that tells what is being talked about; "
         f"it supports no statement and is never cited:\n<background>\n{escape(summary)}\n</background>"
     )
+
+
+def framed_conversation(summary: str, messages: Sequence[Message]) -> str:
+    """What was said so far, between tags, for it to be condensed."""
+    said = "\n".join(f"{message.role}: {escape(message.text)}" for message in messages)
+    return f"<summary>\n{escape(summary)}\n</summary>\n<conversation>\n{said}\n</conversation>"
 
 
 def framed_question(text: str) -> str:

@@ -1,7 +1,7 @@
 """A Discord channel over a real service on real SQLite, and simcord's Discord around it."""
 
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import discord
@@ -10,12 +10,19 @@ import simcord
 from simcord import ChannelHandle, GuildHandle, MemberActor
 
 from bot.discord.client import DiscordChannel
+from core.answering.budgets import Budgets
+from core.answering.condenser import QuestionList
+from core.answering.engine import Engine
+from core.answering.memories import Memories
 from core.answering.service import AnsweringService
+from core.answering.turn_runner import TurnRunner
 from core.domain.conversation import Mode
 from core.settings import Settings, load_settings
 from core.storage.engine import Database
 from core.storage.migrate import migrate
 from core.storage.sessions import Sessions
+from core.storage.spending import Spending
+from core.storage.turns import Turns
 from tests.bot.discord.scripted_discord_engine import ScriptedEngine
 
 ME = 9_000
@@ -36,10 +43,20 @@ def discord_settings(empty_discord_database: Path, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def discord_sessions(discord_settings: Settings) -> AsyncIterator[Sessions]:
+async def discord_database(discord_settings: Settings) -> AsyncIterator[Database]:
     database = Database(discord_settings.sqlalchemy_url)
-    yield Sessions(database)
+    yield database
     await database.close()
+
+
+@pytest.fixture
+def discord_sessions(discord_database: Database) -> Sessions:
+    return Sessions(discord_database)
+
+
+@pytest.fixture
+def discord_turns(discord_database: Database) -> Turns:
+    return Turns(discord_database)
 
 
 @pytest.fixture
@@ -53,21 +70,49 @@ def crew_engine() -> ScriptedEngine:
 
 
 @pytest.fixture
-def discord_service(
-    discord_sessions: Sessions, agent_engine: ScriptedEngine, crew_engine: ScriptedEngine
-) -> AnsweringService:
-    return AnsweringService(discord_sessions, lambda: {Mode.AGENT: agent_engine, Mode.CREW: crew_engine})
+async def make_discord_service(
+    discord_database: Database, agent_engine: ScriptedEngine, crew_engine: ScriptedEngine
+) -> AsyncIterator[Callable[[], Awaitable[AnsweringService]]]:
+    """Another process, as it were: a new service over the same database; the one before has stopped."""
+    made: list[AnsweringService] = []
+
+    async def make() -> AnsweringService:
+        if made:
+            await made.pop().close()
+        turns = Turns(discord_database)
+        memories = Memories(turns, QuestionList, 1_500)
+        budgets = Budgets(Spending(discord_database), {})
+        engines: dict[Mode, Engine] = {Mode.AGENT: agent_engine, Mode.CREW: crew_engine}
+        runner = TurnRunner(turns, lambda: engines, memories, budgets)
+        made.append(AnsweringService(Sessions(discord_database), turns, runner))
+        await made[0].open()
+        return made[0]
+
+    yield make
+    for service in made:
+        await service.close()
 
 
 @pytest.fixture
-def make_discord_channel(discord_settings: Settings, discord_service: AnsweringService) -> Callable[[], DiscordChannel]:
-    """Another process, as it were: a new channel over the same database."""
-    return lambda: DiscordChannel(discord_settings, discord_service)
+async def discord_service(make_discord_service: Callable[[], Awaitable[AnsweringService]]) -> AnsweringService:
+    return await make_discord_service()
 
 
 @pytest.fixture
-def discord_channel(make_discord_channel: Callable[[], DiscordChannel]) -> DiscordChannel:
-    return make_discord_channel()
+def make_discord_channel(
+    discord_settings: Settings, make_discord_service: Callable[[], Awaitable[AnsweringService]]
+) -> Callable[[], Awaitable[DiscordChannel]]:
+    """Another process, as it were: a new channel over a new service and the same database."""
+
+    async def make() -> DiscordChannel:
+        return DiscordChannel(discord_settings, await make_discord_service())
+
+    return make
+
+
+@pytest.fixture
+def discord_channel(discord_settings: Settings, discord_service: AnsweringService) -> DiscordChannel:
+    return DiscordChannel(discord_settings, discord_service)
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
 """An engine that says what a test wrote down, so that the Discord tests need neither model nor index."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
-from core.domain.conversation import Answer, Message
+from core.answering.engine import Brief
+from core.domain.conversation import Answer
 from core.domain.events import AnswerEvent, Completed, Searching, TextDelta
 from core.errors import AssistantError
 
@@ -18,9 +19,10 @@ class ScriptedEngine:
         self.transcripts: list[list[str]] = []
         self._name = name
 
-    async def run(self, question: str, transcript: Sequence[Message]) -> AsyncGenerator[AnswerEvent]:
+    async def run(self, brief: Brief) -> AsyncGenerator[AnswerEvent]:
+        question = brief.question
         self.asked.append(question)
-        self.transcripts.append([message.text for message in transcript])
+        self.transcripts.append([message.text for message in brief.memory.recent])
         yield Searching(question)
         if self.hold:
             await self.hold()

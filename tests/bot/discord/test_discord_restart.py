@@ -1,16 +1,16 @@
 """What a stopped process left behind is finished by the next one, with one answer each."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import simcord
 from simcord import ChannelHandle, MemberActor
 
 from bot.discord.client import DiscordChannel
-from core.answering.service import AnsweringService
 from core.domain.conversation import Answer, Question, SessionKey
-from core.storage.sessions import Sessions
+from core.storage.turns import Turns
 from tests.bot.discord.scripted_discord_engine import ScriptedEngine
 
 Restart = Callable[[], "asyncio.Future[None]"]
@@ -32,18 +32,18 @@ def hold(simcord_env: simcord.Env, agent_engine: ScriptedEngine) -> None:
 
 @pytest.fixture
 def restart(
-    simcord_env: simcord.Env, make_discord_channel: Callable[[], DiscordChannel], agent_engine: ScriptedEngine
+    simcord_env: simcord.Env, make_discord_channel: Callable[[], Awaitable[DiscordChannel]], agent_engine: ScriptedEngine
 ) -> Callable[[], object]:
     async def again() -> None:
         agent_engine.hold = None
-        await simcord_env.restart_bot(make_discord_channel().client)
+        await simcord_env.restart_bot((await make_discord_channel()).client)
 
     return again
 
 
 @pytest.mark.usefixtures("hold")
 async def test_question_in_the_middle_is_answered_into_its_placeholder(
-    general: ChannelHandle, alice: MemberActor, bot_mention: str, restart: Restart, discord_service: AnsweringService
+    general: ChannelHandle, alice: MemberActor, bot_mention: str, restart: Restart, discord_turns: Turns
 ) -> None:
     await alice.send(general, f"{bot_mention} What is DVC?")
     [thread] = general.threads
@@ -53,7 +53,7 @@ async def test_question_in_the_middle_is_answered_into_its_placeholder(
 
     assert from_the_bot(thread) == ["The agent on What is DVC?"]
     assert len(general.threads) == 1
-    assert await discord_service.unfinished("discord") == []
+    assert await discord_turns.unfinished("discord", datetime.now(UTC) - timedelta(hours=1)) == []
 
 
 @pytest.mark.usefixtures("hold")
@@ -82,11 +82,11 @@ async def test_placeholder_that_was_deleted_is_replaced_by_a_plain_message(
 
 
 async def test_question_that_was_only_stored_gets_its_thread_and_its_answer(
-    general: ChannelHandle, alice: MemberActor, restart: Restart, discord_service: AnsweringService
+    general: ChannelHandle, alice: MemberActor, restart: Restart, discord_turns: Turns
 ) -> None:
     asked = await alice.send(general, "What is DVC?")
     session = SessionKey("discord", str(alice.guild.id), str(general.id), str(asked.id))
-    await discord_service.accept(Question(session, "What is DVC?", f"discord:{asked.id}", str(alice.id)))
+    await discord_turns.claim(Question(session, "What is DVC?", f"discord:{asked.id}", str(alice.id)), "gone")
 
     await restart()
 
@@ -98,14 +98,13 @@ async def test_question_that_was_only_stored_gets_its_thread_and_its_answer(
 async def test_answer_that_was_not_posted_is_posted_without_asking_again(
     alice: MemberActor,
     restart: Restart,
-    discord_service: AnsweringService,
-    discord_sessions: Sessions,
+    discord_turns: Turns,
     agent_engine: ScriptedEngine,
 ) -> None:
     session = SessionKey("discord", "dm", str(alice.user.dm_channel.id), "")
     question = Question(session, "What is DVC?", "discord:77", str(alice.id))
-    await discord_service.accept(question)
-    await discord_sessions.complete(question.event_id, Answer("Data Version Control."))
+    await discord_turns.claim(question, "gone")
+    await discord_turns.complete(question.event_id, Answer("Data Version Control."))
 
     await restart()
     await restart()

@@ -180,7 +180,7 @@ async def test_question_that_was_stored_but_not_placed_is_answered_in_its_thread
     act = await slack.say("somebody asked here")
     question = Question(SessionKey("slack", "T0DOUBLE", HELP, act.ts), PUSH, event_id="slack:T0DOUBLE:C0HELP:1")
     async with open_services(settings) as services:
-        await services.answering.accept(question)
+        await services.turns.claim(question, "gone")
 
     async with running(settings):
         await slack.wait_for(with_sources)
@@ -196,8 +196,8 @@ async def test_answer_that_was_not_delivered_is_delivered_once(
     act = await slack.say("somebody asked here")
     question = Question(SessionKey("slack", "T0DOUBLE", HELP, act.ts), PUSH, event_id="slack:T0DOUBLE:C0HELP:1")
     async with open_services(settings) as services:
-        await services.answering.accept(question)
-        await services.sessions.complete(question.event_id, Answer("Use `quill push`."))
+        await services.turns.claim(question, "gone")
+        await services.turns.complete(question.event_id, Answer("Use `quill push`."))
 
     for _ in range(2):
         async with running(settings):
@@ -211,7 +211,7 @@ async def test_answer_that_was_not_delivered_is_delivered_once(
 async def eventually_delivered(settings: Settings, question: Question) -> None:
     """Waits until nothing is left to be done for the question."""
     async with open_services(settings) as services:
-        while await services.answering.unfinished("slack"):  # noqa: ASYNC110
+        while await services.turns.unfinished("slack", datetime.now(UTC) - timedelta(hours=1)):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         [asked, *_] = await services.sessions.transcript(question.session)
         assert asked.status == "delivered"
