@@ -1,0 +1,198 @@
+"""Holds each sentence of an answer against the passages that it may cite.
+
+Comes in: an answer's Markdown whose markers were checked, the passages numbered from 1, and what else it may repeat. Goes
+out: the text with its unsupported sentences marked or dropped and its markers corrected, and what supports the others.
+Pure. Called by `core.answering.citations`.
+
+The check is lexical and takes about two milliseconds: a sentence must share its rarest stems, and every number,
+identifier, flag and address, with a passage. It cannot see what only meaning tells (a negation, swapped roles), and it
+marks nothing in an answer that is plainly in another language than the passages.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from core.answering.claims import WORD, bare, claim_of, claim_of_code, plain
+from core.answering.dropping import without
+from core.answering.sources import SUPPORTED, Sources, Weighed
+from core.answering.statements import Block, Kind, blocks
+from core.domain.knowledge import Passage
+from core.knowledge.index.lexical import COMMON, stemmed
+
+Policy = Literal["mark", "drop", "keep"]
+
+MARK = "(not in the sources)"
+
+LONGEST = 40_000
+"""Characters of an answer that is checked; a longer one is no answer that anybody reads, and is left as it is."""
+
+SHORT, TELLING, SAME_LANGUAGE = 4, 3, 0.4
+"""Words of so few letters tell the language, once there are so many; so large a share must be known to the passages."""
+
+_CODE = r"(?<!`)(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`)"
+_MARKER = re.compile(rf"(?P<code>{_CODE})|(?P<space>[ \t]*)(?P<numbers>(?:\[\d{{1,3}}\])+)(?![(\d])", re.DOTALL)
+_CITED = re.compile(r"`[^`]*`|\[(\d{1,3})\](?![(\d])")
+_TAIL = re.compile(r"(?:[.!…]+[\"”’)]*)?[*_~]*\s*$")
+_SHORT = re.compile(r"(?<![\w`])[^\W\d_]+(?![\w`])")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A sentence, or a fence of code, that claims something, and the numbers of the passages that support it.
+
+    `supported` with no numbers: what it says was calculated.
+    """
+
+    sentence: str
+    supported: bool
+    by: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A text whose sentences were checked, and what was found, in their order."""
+
+    text: str
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def unsupported(self) -> tuple[str, ...]:
+        """The sentences that nothing supports."""
+        return tuple(verdict.sentence for verdict in self.verdicts if not verdict.supported)
+
+
+
+def check(
+    text: str, passages: Sequence[Passage], *, question: str = "", results: Sequence[str] = (), policy: Policy = "mark"
+) -> Checked:
+    """What becomes of a text under a policy; `results` are those of calculations. To check it again changes nothing.
+
+    When nothing of what it claims is left, dropping leaves nothing of the text.
+    """
+    if len(text) > LONGEST:
+        return Checked(text)
+    judge = _Judge(text, passages, question, results)
+    if judge.is_foreign(text):
+        return Checked(text)
+    parts = blocks(text)
+    judged = [[judge.verdict(sentence, block.kind) for sentence in block.sentences] for block in parts]
+    verdicts = tuple(verdict for block in judged for verdict in block if verdict)
+    if policy == "keep":
+        return Checked(text, verdicts)
+    if policy == "drop" and verdicts and not any(verdict.supported for verdict in verdicts):
+        return Checked("", verdicts)
+    corrected = [_corrected(block, found) for block, found in zip(parts, judged, strict=True)]
+    wrong = [[bool(verdict and not verdict.supported) for verdict in found] for found in judged]
+    if policy == "drop":
+        return Checked(without(corrected, wrong), verdicts)
+    following = [block.text.lstrip() for block in [*parts[1:], Block(Kind.BLANK, "", (), "")]]
+    marked = map(_marked, corrected, wrong, following)
+    return Checked("".join(marked), verdicts)
+
+
+class _Judge:
+    """Says what supports a sentence."""
+
+    def __init__(self, text: str, passages: Sequence[Passage], question: str, results: Sequence[str]) -> None:
+        self._sources = Sources(passages, "\n".join((question, *results)))
+        self._results = frozenset(re.findall(r"\d[\d.]*", plain("\n".join(results))))
+        self._stems = stemmed(WORD.findall(text.lower()))
+
+    def is_foreign(self, text: str) -> bool:
+        """Whether a text is plainly in another language than the passages: it shares few of its short words with them."""
+        known = self._sources.words
+        known = known | COMMON if len(known & COMMON) >= TELLING else known
+        short = [w for w in _SHORT.findall(text.lower()) if len(w) <= SHORT or not w.isascii()]
+        return len(short) >= TELLING and sum(w in known for w in short) < SAME_LANGUAGE * len(short)
+
+    def verdict(self, sentence: str, kind: Kind) -> Verdict | None:
+        """What supports a sentence; None when it claims nothing."""
+        said = bare(sentence)
+        claim = claim_of_code(said) if kind is Kind.CODE else claim_of(said)
+        if claim is None or said == MARK:
+            return None
+        if MARK in said:
+            return Verdict(sentence, supported=False)
+        weighed = self._sources.weighed(claim, self._stems)
+        by = self._backing_code(weighed) if kind is Kind.CODE else self._backing(weighed, cited(sentence))
+        if by is None:
+            by = self._sources.quoting(said)[:1] or None
+        return Verdict(sentence, supported=by is not None, by=by or ())
+
+    def _backing_code(self, claim: Weighed) -> tuple[int, ...] | None:
+        """Code may put together what several passages show."""
+        numbers = self._sources.numbers
+        if not self._sources.have(claim.facts, numbers):
+            return None
+        return tuple(number for number in numbers if any(self._sources.have([fact], [number]) for fact in claim.facts))
+
+    def _backing(self, claim: Weighed, named: Sequence[int]) -> tuple[int, ...] | None:
+        """The passages that support a claim, those that it names before others; none of them when it was calculated."""
+        if not self._sources.have(claim.facts, self._sources.numbers):
+            return None
+        real = tuple(number for number in named if number in self._sources.numbers)
+        if real and self._supports(claim, real):
+            return real
+        return real if claim.given & self._results else self._best(claim)
+
+    def _best(self, claim: Weighed) -> tuple[int, ...] | None:
+        """The passage that supports a claim, or two that do so together."""
+        shares = {number: self._sources.anywhere(claim, [number]) for number in self._sources.numbers}
+        ranked = sorted(shares, key=lambda number: -shares[number])
+        ways = [*((number,) for number in ranked), tuple(sorted(ranked[:2]))]
+        return next((way for way in ways if self._supports(claim, way)), None)
+
+    def _supports(self, claim: Weighed, numbers: Sequence[int]) -> bool:
+        """Whether passages have all facts of a claim, and enough of its words, half of it counted in one place."""
+        anywhere = self._sources.anywhere(claim, numbers)
+        if (anywhere + 1) / 2 < SUPPORTED or not self._sources.have(claim.facts, numbers):
+            return False
+        return (anywhere + max(self._sources.together(claim, number) for number in numbers)) / 2 >= SUPPORTED
+
+
+def cited(sentence: str) -> list[int]:
+    """The numbers of the passages that a sentence names."""
+    found = _CITED.findall(sentence) if "[" in sentence else []
+    return [int(number) for number in found if number]
+
+
+def _corrected(block: Block, verdicts: Sequence[Verdict | None]) -> Block:
+    """A block whose markers name passages that support what they stand behind."""
+    if block.kind is Kind.CODE:
+        return block
+    return block.saying(map(_cite_rightly, block.sentences, verdicts))
+
+
+def _cite_rightly(sentence: str, verdict: Verdict | None) -> str:
+    """A sentence that names other passages than those that support it, with those in their place."""
+    named = cited(sentence)
+    if verdict is None or not named or (verdict.supported and (not verdict.by or set(named) & set(verdict.by))):
+        return sentence
+    right = ["".join(f"[{number}]" for number in verdict.by)]
+
+    def put(marker: re.Match[str]) -> str:
+        numbers = "" if marker["code"] or not right else right.pop()
+        return marker["code"] or (f"{marker['space']}{numbers}" if numbers else "")
+
+    put_right = _MARKER.sub(put, sentence)
+    return put_right if sentence[:1].isspace() else put_right.lstrip(" \t")
+
+
+def _marked(block: Block, wrong: Sequence[bool], following: str) -> str:
+    """The text of a block with a mark behind each wrong sentence; behind the end of a fence of code, never in it."""
+    if block.kind is not Kind.CODE:
+        sentences = (_with_mark(said) if bad else said for said, bad in zip(block.sentences, wrong, strict=True))
+        return block.saying(sentences).text
+    if not wrong[0] or not block.closed or following.startswith(MARK):
+        return block.text
+    return f"{block.text.rstrip()}\n{' ' * block.indent}{MARK}\n"
+
+
+def _with_mark(sentence: str) -> str:
+    if MARK in sentence:
+        return sentence
+    tail = _TAIL.search(sentence)
+    assert tail  # it matches the end of any text
+    return f"{sentence[: tail.start()].rstrip()} {MARK}{tail.group()}"
