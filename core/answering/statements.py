@@ -23,9 +23,6 @@ class Kind(Enum):
     OTHER = auto()
 
 
-STATING = frozenset({Kind.PROSE, Kind.ITEM, Kind.ROW, Kind.CODE})
-"""Blocks that state something."""
-
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _FENCE = re.compile(r"(?:[ \t>]|[-*+] |\d{1,3}[.)] )*(`{3,}(?=[^`\n]*$)|~{3,})")
 _BULLET = r"(?:[-*+]|\d{1,3}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?"
@@ -33,9 +30,13 @@ _PREFIX = re.compile(rf"[ \t]*(?:>[ \t]?)*(?:{_BULLET})?")
 _HEADING = re.compile(r" {0,3}#{1,6}(?:\s|$)|\*\*[^*\n]+\*\*:?\s*$")
 _OTHER = re.compile(r"[ \t]*(?:(?:[-*_][ \t]*){3,}|={3,})$| {0,3}\[[^\]\n]+\]:[^\n]*")
 _RULED = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t:\-]*)+$")
-_LITERAL = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)|\]\([^)\s]*\)|<https?://[^>\s]*>", re.DOTALL)
-_END = re.compile(r"[.!?…]+[\"'”’)*_]*(?:[ \t]*\[\d+\])*\s+(?=\S)")
-_SHORTENED = re.compile(r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|resp|incl|no|fig)|^\d+)$", re.IGNORECASE)
+_LITERAL = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)|\]\([^)\s]{0,500}\)|<https?://[^>\s]{0,500}>", re.DOTALL)
+_END = re.compile(r"(?<![.!?…])[.!?…]+[\"'\u201d\u2019)*_]*(?:[ \t]*\[\d+\])*\s+(?=\S)")
+_SHORTENED = re.compile(r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|resp|incl|no|fig)|\A\d+)$", re.IGNORECASE)
+
+
+LONGEST_SHORTENED = 8
+"""Characters that are looked at for an abbreviation."""
 
 
 @dataclass(frozen=True)
@@ -108,15 +109,14 @@ def _next(lines: Sequence[str], at: int, before: Block | None) -> tuple[int, Blo
         return 1, Block(Kind.BLANK, "", (), line)
     if kind := _line_kind(line, lines[at + 1] if at + 1 < len(lines) else ""):
         return 1, _line_block(kind, line)
-    prefix = _PREFIX.match(line)
-    assert prefix
-    marks = prefix.group().strip()
+    body = _PREFIX.sub("", line, count=1)
+    prefix = line[: len(line) - len(body)]
+    marks = prefix.strip()
     goes_on = before is not None and before.kind in {Kind.PROSE, Kind.ITEM} and bool(before.end)
     if goes_on and before and (not marks or marks == before.prefix.strip() == ">"):
         return 1, None
-    body = line[prefix.end() :].rstrip("\n")
     kind = Kind.ITEM if marks.strip("> \t") else Kind.PROSE
-    return 1, Block(kind, prefix.group(), (body,), line[prefix.end() + len(body) :])
+    return 1, Block(kind, prefix, (body.rstrip("\n"),), "\n" * body.endswith("\n"))
 
 
 def _fenced(lines: Sequence[str], at: int, mark: str) -> tuple[int, bool]:
@@ -161,7 +161,7 @@ def sentences(text: str) -> Iterator[str]:
     masked = _LITERAL.sub(lambda literal: "x" * len(literal.group()), text)
     start = 0
     for end in _END.finditer(masked):
-        before = masked[start : end.start()]
+        before = masked[max(start, end.start() - LONGEST_SHORTENED) : end.start()]
         goes_on = masked[end.end()].islower() and masked[end.end()] == text[end.end()]
         if goes_on or _SHORTENED.search(before) or masked.count("**", start, end.end()) % 2:
             continue

@@ -1,8 +1,8 @@
 """Holds each sentence of an answer against the passages that it may cite.
 
-Comes in: an answer's Markdown whose markers were checked, the passages numbered from 1, and what else it may repeat. Goes
-out: the text with its unsupported sentences marked or dropped and its markers corrected, and what supports the others.
-Pure. Called by `core.answering.citations`.
+Comes in: an answer's Markdown whose markers were checked, the passages numbered from 1, and what else it may repeat.
+Goes out: the text with its unsupported sentences marked or dropped and its markers corrected, and what supports the
+others. Pure. Called by `core.answering.citations`.
 
 The check is lexical and takes about two milliseconds: a sentence must share its rarest stems, and every number,
 identifier, flag and address, with a passage. It cannot see what only meaning tells (a negation, swapped roles), and it
@@ -16,7 +16,7 @@ from typing import Literal
 
 from core.answering.claims import WORD, bare, claim_of, claim_of_code, plain
 from core.answering.dropping import without
-from core.answering.sources import SUPPORTED, Sources, Weighed
+from core.answering.sources import MENTIONED, SUPPORTED, Sources, Weighed
 from core.answering.statements import Block, Kind, blocks
 from core.domain.knowledge import Passage
 from core.knowledge.index.lexical import COMMON, stemmed
@@ -25,16 +25,18 @@ Policy = Literal["mark", "drop", "keep"]
 
 MARK = "(not in the sources)"
 
-LONGEST = 40_000
+LONGEST = 20_000
 """Characters of an answer that is checked; a longer one is no answer that anybody reads, and is left as it is."""
 
 SHORT, TELLING, SAME_LANGUAGE = 4, 3, 0.4
 """Words of so few letters tell the language, once there are so many; so large a share must be known to the passages."""
 
 _CODE = r"(?<!`)(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`)"
-_MARKER = re.compile(rf"(?P<code>{_CODE})|(?P<space>[ \t]*)(?P<numbers>(?:\[\d{{1,3}}\])+)(?![(\d])", re.DOTALL)
+_MARKER = re.compile(
+    rf"(?P<code>{_CODE})|(?P<space>(?<![ \t])[ \t]*)(?P<numbers>(?:\[\d{{1,3}}\])+)(?![(\d])", re.DOTALL
+)
 _CITED = re.compile(r"`[^`]*`|\[(\d{1,3})\](?![(\d])")
-_TAIL = re.compile(r"(?:[.!…]+[\"”’)]*)?[*_~]*\s*$")
+_EMPHASIS, _CLOSING, _STOPS = "*_~", "\"')\u201d\u2019", (".", "!", "…")
 _SHORT = re.compile(r"(?<![\w`])[^\W\d_]+(?![\w`])")
 
 
@@ -61,7 +63,6 @@ class Checked:
     def unsupported(self) -> tuple[str, ...]:
         """The sentences that nothing supports."""
         return tuple(verdict.sentence for verdict in self.verdicts if not verdict.supported)
-
 
 
 def check(
@@ -101,7 +102,7 @@ class _Judge:
         self._stems = stemmed(WORD.findall(text.lower()))
 
     def is_foreign(self, text: str) -> bool:
-        """Whether a text is plainly in another language than the passages: it shares few of its short words with them."""
+        """Whether a text is plainly in another language than the passages: they know few of its short words."""
         known = self._sources.words
         known = known | COMMON if len(known & COMMON) >= TELLING else known
         short = [w for w in _SHORT.findall(text.lower()) if len(w) <= SHORT or not w.isascii()]
@@ -123,14 +124,14 @@ class _Judge:
 
     def _backing_code(self, claim: Weighed) -> tuple[int, ...] | None:
         """Code may put together what several passages show."""
-        numbers = self._sources.numbers
-        if not self._sources.have(claim.facts, numbers):
+        if not self._sources.know(claim.facts):
             return None
-        return tuple(number for number in numbers if any(self._sources.have([fact], [number]) for fact in claim.facts))
+        shows = self._sources.have
+        return tuple(n for n in self._sources.numbers if any(shows([fact], [n]) for fact in claim.facts))
 
     def _backing(self, claim: Weighed, named: Sequence[int]) -> tuple[int, ...] | None:
         """The passages that support a claim, those that it names before others; none of them when it was calculated."""
-        if not self._sources.have(claim.facts, self._sources.numbers):
+        if not self._sources.know(claim.facts):
             return None
         real = tuple(number for number in named if number in self._sources.numbers)
         if real and self._supports(claim, real):
@@ -145,11 +146,11 @@ class _Judge:
         return next((way for way in ways if self._supports(claim, way)), None)
 
     def _supports(self, claim: Weighed, numbers: Sequence[int]) -> bool:
-        """Whether passages have all facts of a claim, and enough of its words, half of it counted in one place."""
+        """Whether passages have all facts of a claim, and enough of its words: of them all, and in one place."""
         anywhere = self._sources.anywhere(claim, numbers)
-        if (anywhere + 1) / 2 < SUPPORTED or not self._sources.have(claim.facts, numbers):
+        if anywhere < MENTIONED or not self._sources.have(claim.facts, numbers):
             return False
-        return (anywhere + max(self._sources.together(claim, number) for number in numbers)) / 2 >= SUPPORTED
+        return anywhere + max(self._sources.together(claim, number) for number in numbers) >= 2 * SUPPORTED
 
 
 def cited(sentence: str) -> list[int]:
@@ -193,6 +194,8 @@ def _marked(block: Block, wrong: Sequence[bool], following: str) -> str:
 def _with_mark(sentence: str) -> str:
     if MARK in sentence:
         return sentence
-    tail = _TAIL.search(sentence)
-    assert tail  # it matches the end of any text
-    return f"{sentence[: tail.start()].rstrip()} {MARK}{tail.group()}"
+    said = sentence.rstrip().rstrip(_EMPHASIS)
+    ended = said.rstrip(_CLOSING)
+    if ended.endswith(_STOPS):
+        said = ended.rstrip("".join(_STOPS))
+    return f"{said.rstrip()} {MARK}{sentence[len(said) :]}"
