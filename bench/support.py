@@ -72,17 +72,21 @@ def figures(cases: list[Case], marked: list[bool]) -> str:
 
 
 def milliseconds(cases: list[Case], shelf: Shelf) -> list[float]:
-    """Processor time of checking answers of about `WORDS` words, over passages that were not read before."""
+    """Processor time of checking answers of about `WORDS` words over passages not read before, the best of five."""
     found: list[float] = []
     prose = [case for case in cases if "\n" not in case["sentence"]]
     for start in range(0, len(prose) - WORDS // 12, WORDS // 15):
         answer = " ".join(" ".join(f"{case['sentence']} [1]" for case in prose[start:]).split(" ")[:WORDS])
         passages = shelf.shown(prose[start]["page"], prose[start]["section"])
-        sources.read.cache_clear()
-        begun = time.process_time()
-        check(answer, passages, question="How?")
-        found.append(1000 * (time.process_time() - begun))
+        found.append(min(_milliseconds(answer, passages) for _ in range(5)))
     return found
+
+
+def _milliseconds(answer: str, passages: list[Passage]) -> float:
+    sources.read.cache_clear()
+    begun = time.process_time()
+    check(answer, passages, question="How?")
+    return 1000 * (time.process_time() - begun)
 
 
 def main() -> None:

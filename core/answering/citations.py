@@ -50,8 +50,10 @@ def conclude(
     """
     checked, numbers = check_markers(text, len(passages))
     if NOT_COVERED not in checked:
-        results = [call.result for call in tool_calls if call.name == "calculate"]
-        text = check(checked, passages, question=question, results=results, policy=unsupported).text
+        sums = [call for call in tool_calls if call.name == "calculate"]
+        named = " ".join((question, *(call.arguments for call in sums)))
+        results = [call.result for call in sums]
+        text = check(checked, passages, question=named, calculated=results, policy=unsupported).text
         checked, numbers = check_markers(text, len(passages))
     calls = tuple(tool_calls)
     calculated = any(call.name == "calculate" for call in calls)

@@ -31,9 +31,9 @@ _PUNCTUATION = ".,:;!?()[]\"'*_\u2019\u201c\u201d"
 _SHORTENED = frozenset({"e.g", "i.e"})
 _ABOUT_ITSELF = re.compile(
     r"\W*(?:I|I'm|I'll|we'll|let me|let us|let's|hello|hi|hey|sure|thanks|thank you|you're welcome|hope|feel free"
-    r"|in (?:short|summary)|to summari[sz]e|here (?:is|are)|here's|according to the"
-    r"|(?:the|these|those|my) (?:passages?|sources?|pages?|documentation|docs|knowledge base|answer)"
-    r"|the steps? (?:above|below))\b",
+    r"|in (?:short|summary)|to summari[sz]e|here (?:is|are)|here's"
+    r"|(?:the|these|those) (?:passages?|sources?|pages?|documentation|docs|knowledge base)"
+    r" (?:do(?:es)? not|do(?:es)?n't|did not|didn't|say(?:s)? nothing))\b",
     re.IGNORECASE,
 )
 

@@ -27,11 +27,13 @@ _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _FENCE = re.compile(r"(?:[ \t>]|[-*+] |\d{1,3}[.)] )*(`{3,}(?=[^`\n]*$)|~{3,})")
 _BULLET = r"(?:[-*+]|\d{1,3}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?"
 _PREFIX = re.compile(rf"[ \t]*(?:>[ \t]?)*(?:{_BULLET})?")
-_HEADING = re.compile(r" {0,3}#{1,6}(?:\s|$)|\*\*[^*\n]+\*\*:?\s*$")
+_HEADING = re.compile(r" {0,3}#{1,6}(?:\s|$)|\*\*(?:[^*\n.!?]|[.!?](?![\s*]))+\*\*:?\s*$")
 _OTHER = re.compile(r"[ \t]*(?:(?:[-*_][ \t]*){3,}|={3,})$| {0,3}\[[^\]\n]+\]:[^\n]*")
 _RULED = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t:\-]*)+$")
 _LITERAL = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)|\]\([^)\s]{0,500}\)|<https?://[^>\s]{0,500}>", re.DOTALL)
-_END = re.compile(r"(?<![.!?…])[.!?…]+[\"'\u201d\u2019)*_]*(?:[ \t]*\[\d+\])*\s+(?=\S)")
+_END = re.compile(r"(?<![.!?…])[.!?…]+[\"'\u201d\u2019)*_]*(?:[ \t]*\[\d+\])*\s+(?=[^\s\-+>#~|=`*]|`(?!``)|\*(?!\s))")
+"""The end of a sentence, before what a line may begin with without becoming another block."""
+
 _SHORTENED = re.compile(r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|resp|incl|no|fig)|\A\d+)$", re.IGNORECASE)
 
 
@@ -158,7 +160,7 @@ def _split(block: Block) -> Block:
 
 def sentences(text: str) -> Iterator[str]:
     """The sentences of a paragraph, each with the markers and the white space behind it."""
-    masked = _LITERAL.sub(lambda literal: "x" * len(literal.group()), text)
+    masked = _LITERAL.sub(lambda literal: "\0" * len(literal.group()), text)
     start = 0
     for end in _END.finditer(masked):
         before = masked[max(start, end.start() - LONGEST_SHORTENED) : end.start()]

@@ -10,7 +10,7 @@ marks nothing in an answer that is plainly in another language than the passages
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,16 +28,21 @@ MARK = "(not in the sources)"
 LONGEST = 20_000
 """Characters of an answer that is checked; a longer one is no answer that anybody reads, and is left as it is."""
 
+MAX_DIGITS = 16
+"""Before the point of a number that is rounded."""
+
 SHORT, TELLING, SAME_LANGUAGE = 4, 3, 0.4
 """Words of so few letters tell the language, once there are so many; so large a share must be known to the passages."""
 
 _CODE = r"(?<!`)(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`)"
 _MARKER = re.compile(
-    rf"(?P<code>{_CODE})|(?P<space>(?<![ \t])[ \t]*)(?P<numbers>(?:\[\d{{1,3}}\])+)(?![(\d])", re.DOTALL
+    rf"(?P<code>{_CODE})|(?P<space>(?<![ \t])[ \t]*)(?P<numbers>(?<!`)(?:\[\d{{1,3}}\])+)(?![(\d`])", re.DOTALL
 )
 _CITED = re.compile(r"`[^`]*`|\[(\d{1,3})\](?![(\d])")
-_EMPHASIS, _CLOSING, _STOPS = "*_~", "\"')\u201d\u2019", (".", "!", "…")
-_SHORT = re.compile(r"(?<![\w`])[^\W\d_]+(?![\w`])")
+_DIGITS = re.compile(r"\d+(?:\.\d+)?")
+_EMPHASIS, _CLOSING, _STOPS = " \t\r\n*_~", "\"')\u201d\u2019", (".", "!", "…")
+_INLINE = re.compile(r"`[^`]*`")
+_SHORT = re.compile(r"(?<!\w)[^\W\d_]+(?!\w)")
 
 
 @dataclass(frozen=True)
@@ -66,18 +71,24 @@ class Checked:
 
 
 def check(
-    text: str, passages: Sequence[Passage], *, question: str = "", results: Sequence[str] = (), policy: Policy = "mark"
+    text: str,
+    passages: Sequence[Passage],
+    *,
+    question: str = "",
+    calculated: Sequence[str] = (),
+    policy: Policy = "mark",
 ) -> Checked:
-    """What becomes of a text under a policy; `results` are those of calculations. To check it again changes nothing.
+    """What becomes of a text under a policy; to check it again changes nothing.
 
-    When nothing of what it claims is left, dropping leaves nothing of the text.
+    What is `calculated`, and what the `question` names, needs no passage. When nothing of what a text claims is left,
+    dropping leaves nothing of it.
     """
     if len(text) > LONGEST:
         return Checked(text)
-    judge = _Judge(text, passages, question, results)
-    if judge.is_foreign(text):
-        return Checked(text)
+    judge = _Judge(text, passages, question, calculated)
     parts = blocks(text)
+    if passages and judge.is_foreign("".join(block.text for block in parts if block.kind is not Kind.CODE)):
+        return Checked(text)
     judged = [[judge.verdict(sentence, block.kind) for sentence in block.sentences] for block in parts]
     verdicts = tuple(verdict for block in judged for verdict in block if verdict)
     if policy == "keep":
@@ -88,7 +99,7 @@ def check(
     wrong = [[bool(verdict and not verdict.supported) for verdict in found] for found in judged]
     if policy == "drop":
         return Checked(without(corrected, wrong), verdicts)
-    following = [block.text.lstrip() for block in [*parts[1:], Block(Kind.BLANK, "", (), "")]]
+    following = [*(block.text for block in parts[1:]), ""]
     marked = map(_marked, corrected, wrong, following)
     return Checked("".join(marked), verdicts)
 
@@ -96,16 +107,16 @@ def check(
 class _Judge:
     """Says what supports a sentence."""
 
-    def __init__(self, text: str, passages: Sequence[Passage], question: str, results: Sequence[str]) -> None:
-        self._sources = Sources(passages, "\n".join((question, *results)))
-        self._results = frozenset(re.findall(r"\d[\d.]*", plain("\n".join(results))))
+    def __init__(self, text: str, passages: Sequence[Passage], question: str, calculated: Sequence[str]) -> None:
+        self._calculated = frozenset(_with_roundings(plain(" ".join(calculated))))
+        self._sources = Sources(passages, "\n".join((question, *self._calculated)))
         self._stems = stemmed(WORD.findall(text.lower()))
 
     def is_foreign(self, text: str) -> bool:
         """Whether a text is plainly in another language than the passages: they know few of its short words."""
         known = self._sources.words
         known = known | COMMON if len(known & COMMON) >= TELLING else known
-        short = [w for w in _SHORT.findall(text.lower()) if len(w) <= SHORT or not w.isascii()]
+        short = [w for w in _SHORT.findall(_INLINE.sub(" ", text.lower())) if len(w) <= SHORT or not w.isascii()]
         return len(short) >= TELLING and sum(w in known for w in short) < SAME_LANGUAGE * len(short)
 
     def verdict(self, sentence: str, kind: Kind) -> Verdict | None:
@@ -136,13 +147,13 @@ class _Judge:
         real = tuple(number for number in named if number in self._sources.numbers)
         if real and self._supports(claim, real):
             return real
-        return real if claim.given & self._results else self._best(claim)
+        return real if claim.given & self._calculated else self._best(claim)
 
     def _best(self, claim: Weighed) -> tuple[int, ...] | None:
         """The passage that supports a claim, or two that do so together."""
         shares = {number: self._sources.anywhere(claim, [number]) for number in self._sources.numbers}
         ranked = sorted(shares, key=lambda number: -shares[number])
-        ways = [*((number,) for number in ranked), tuple(sorted(ranked[:2]))]
+        ways = [*((number,) for number in ranked), *([tuple(sorted(ranked[:2]))] if len(ranked) > 1 else [])]
         return next((way for way in ways if self._supports(claim, way)), None)
 
     def _supports(self, claim: Weighed, numbers: Sequence[int]) -> bool:
@@ -151,6 +162,14 @@ class _Judge:
         if anywhere < MENTIONED or not self._sources.have(claim.facts, numbers):
             return False
         return anywhere + max(self._sources.together(claim, number) for number in numbers) >= 2 * SUPPORTED
+
+
+def _with_roundings(text: str) -> Iterator[str]:
+    """The numbers of a text, as they are and rounded."""
+    for number in _DIGITS.findall(text):
+        yield number
+        whole, _, decimals = number.partition(".")
+        yield from (f"{float(number):.{digits}f}" for digits in range(len(decimals)) if len(whole) < MAX_DIGITS)
 
 
 def cited(sentence: str) -> list[int]:
@@ -167,18 +186,25 @@ def _corrected(block: Block, verdicts: Sequence[Verdict | None]) -> Block:
 
 
 def _cite_rightly(sentence: str, verdict: Verdict | None) -> str:
-    """A sentence that names other passages than those that support it, with those in their place."""
+    """A sentence that names other passages than those that support it, with those in their place.
+
+    A marker that a line begins with is never taken away: what comes next could read as the mark of a list or of code.
+    """
     named = cited(sentence)
     if verdict is None or not named or (verdict.supported and (not verdict.by or set(named) & set(verdict.by))):
         return sentence
     right = ["".join(f"[{number}]" for number in verdict.by)]
 
     def put(marker: re.Match[str]) -> str:
-        numbers = "" if marker["code"] or not right else right.pop()
-        return marker["code"] or (f"{marker['space']}{numbers}" if numbers else "")
+        if marker["code"]:
+            return marker["code"]
+        numbers = right.pop() if right else ""
+        if numbers or not sentence[: marker.start()].rpartition("\n")[2].strip():
+            return f"{marker['space']}{numbers or marker['numbers']}"
+        between_words = sentence[marker.start() - 1].isalnum() and sentence[marker.end() : marker.end() + 1].isalnum()
+        return " " if between_words else ""
 
-    put_right = _MARKER.sub(put, sentence)
-    return put_right if sentence[:1].isspace() else put_right.lstrip(" \t")
+    return _MARKER.sub(put, sentence)
 
 
 def _marked(block: Block, wrong: Sequence[bool], following: str) -> str:
@@ -186,15 +212,16 @@ def _marked(block: Block, wrong: Sequence[bool], following: str) -> str:
     if block.kind is not Kind.CODE:
         sentences = (_with_mark(said) if bad else said for said, bad in zip(block.sentences, wrong, strict=True))
         return block.saying(sentences).text
-    if not wrong[0] or not block.closed or following.startswith(MARK):
+    if not wrong[0] or not block.closed or following.lstrip().startswith(MARK):
         return block.text
-    return f"{block.text.rstrip()}\n{' ' * block.indent}{MARK}\n"
+    apart = "\n" if following.strip() else ""
+    return f"{block.text.rstrip()}\n{' ' * block.indent}{MARK}\n{apart}"
 
 
 def _with_mark(sentence: str) -> str:
     if MARK in sentence:
         return sentence
-    said = sentence.rstrip().rstrip(_EMPHASIS)
+    said = sentence.rstrip(_EMPHASIS)
     ended = said.rstrip(_CLOSING)
     if ended.endswith(_STOPS):
         said = ended.rstrip("".join(_STOPS))

@@ -163,7 +163,7 @@ class LexicalIndex:
 
 def stemmed(words: Iterable[str]) -> dict[str, str]:
     """English stems by word, as they are indexed; words are lower case and without white space."""
-    distinct = [word for word in dict.fromkeys(words) if len(word.encode()) < LONGEST]
+    distinct = [word for word in dict.fromkeys(words) if len(word) < LONGEST // 4 or len(word.encode()) < LONGEST]
     return dict(zip(distinct, _shared_analyzer().analyze(" ".join(distinct)), strict=True))
 
 
