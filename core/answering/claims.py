@@ -110,7 +110,7 @@ def _facts_in_word(word: str) -> Iterator[str]:
         number = _NUMBER.match(token)
         if number:
             yield number.group(1)
-        elif _NAME.search(token) and token.lower() not in _SHORTENED:
+        elif _NAME.search(token) and token.strip("_") and token.lower() not in _SHORTENED:
             yield token.lower()
 
 

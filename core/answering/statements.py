@@ -25,13 +25,15 @@ class Kind(Enum):
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _FENCE = re.compile(r"(?:[ \t>]|[-*+] |\d{1,3}[.)] )*(`{3,}(?=[^`\n]*$)|~{3,})")
-_BULLET = r"(?:[-*+]|\d{1,3}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?"
+_BULLET = r"(?:[-*+]|\d{1,3}[.)])(?:[ \t]+|(?=\n|\Z))(?:\[[ xX]\][ \t]+)?"
 _PREFIX = re.compile(rf"[ \t]*(?:>[ \t]?)*(?:{_BULLET})?")
 _HEADING = re.compile(r" {0,3}#{1,6}(?:\s|$)|\*\*(?:[^*\n.!?]|[.!?](?![\s*]))+\*\*:?\s*$")
 _OTHER = re.compile(r"[ \t]*(?:(?:[-*_][ \t]*){3,}|={3,})$| {0,3}\[[^\]\n]+\]:[^\n]*")
 _RULED = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t:\-]*)+$")
 _LITERAL = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)|\]\([^)\s]{0,500}\)|<https?://[^>\s]{0,500}>", re.DOTALL)
-_END = re.compile(r"(?<![.!?…])[.!?…]+[\"'\u201d\u2019)*_]*(?:[ \t]*\[\d+\])*\s+(?=[^\s\-+>#~|=`*]|`(?!``)|\*(?!\s))")
+_END = re.compile(
+    r"(?<![.!?…])[.!?…]+[\"'\u201d\u2019)*_]*(?:[ \t]*\[\d+\])*\s+(?!\d{1,3}[.)]\s)(?=[^\s\-+>#~|=`*]|`(?!``)|\*(?!\s))"
+)
 """The end of a sentence, before what a line may begin with without becoming another block."""
 
 _SHORTENED = re.compile(r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|resp|incl|no|fig)|\A\d+)$", re.IGNORECASE)
