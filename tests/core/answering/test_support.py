@@ -246,7 +246,7 @@ def test_what_is_quoted_is_never_marked() -> None:
 
 PIECES = [
     *(TRUE, FALSE, ROTATE, "Swap space makes workers faster. ", f" {MARK}", "See:", "**Bold. Text**", "# Memory\n"),
-    *("- ", "  - ", "1. ", "> ", "\n", "\n\n", "| a | 138 |\n", "|---|---|\n", "[page](https://example.org/a)", "ü"),
+    *("- ", "  - ", "\n1. ", "> ", "\n", "\n\n", "| a | 138 |\n", "|---|---|\n", "[page](https://example.org/a)", "ü"),
     *("```\ndocker run --shm-limit=8g\n```\n", "~~~bash\nx[1] = 2\n~~~\n", "```\n", "`[1]`", "[1]", " [2][1]"),
     *("…", "?", "e.g. ", "  "),
 ]
