@@ -1,13 +1,15 @@
 """Checks what an answer cites against what was retrieved.
 
 Comes in: a model's text and the passages of the turn, numbered from 1. Goes out: an `Answer` whose every [n] stands
-for a passage that was really there, or an honest "not covered" with the nearest pages. Called by both engines.
+for a passage that was really there and supports what it stands behind, or an honest "not covered" with the nearest
+pages. Called by both engines.
 """
 
 import re
 from collections.abc import Sequence
 
 from core.answering.prompts import NOT_COVERED
+from core.answering.support import Policy, check
 from core.domain.conversation import Answer, Citation, Mode, ToolCall
 from core.domain.knowledge import Passage
 from core.knowledge.retrieval.retrieve import SUPPORTING_SCORE
@@ -32,10 +34,27 @@ _LEFT_ALONE = re.compile(
 
 
 def conclude(
-    text: str, passages: Sequence[Passage], tool_calls: Sequence[ToolCall], *, mode: Mode, model: str
+    text: str,
+    passages: Sequence[Passage],
+    tool_calls: Sequence[ToolCall],
+    *,
+    mode: Mode,
+    model: str,
+    question: str = "",
+    unsupported: Policy = "mark",
 ) -> Answer:
-    """The answer that a model's text amounts to, with citations that were checked."""
+    """The answer that a model's text amounts to, with citations that were checked, sentence by sentence.
+
+    `unsupported` says what becomes of a sentence that neither a passage nor a calculation supports (see
+    `core.answering.support`); the numbers and names of the `question` may be repeated without support.
+    """
     checked, numbers = check_markers(text, len(passages))
+    if NOT_COVERED not in checked:
+        sums = [call for call in tool_calls if call.name == "calculate"]
+        named = " ".join((question, *(call.arguments for call in sums)))
+        results = [call.result for call in sums]
+        text = check(checked, passages, question=named, calculated=results, policy=unsupported).text
+        checked, numbers = check_markers(text, len(passages))
     calls = tuple(tool_calls)
     calculated = any(call.name == "calculate" for call in calls)
     supported = any(passage.score >= SUPPORTING_SCORE for passage in passages)

@@ -21,6 +21,9 @@ CONFIGURATION = {"lexical": "BM25 of English stems, identifiers and their parts;
 HEAP = 30_000_000
 """Bytes that tantivy's writer may hold before it writes a segment."""
 
+LONGEST = 100
+"""Bytes from which a word is not indexed."""
+
 HEADING_WEIGHT = 0.5
 """Of a word in the title or a heading, beside one in the text."""
 
@@ -158,15 +161,26 @@ class LexicalIndex:
         return self._writer
 
 
+def stemmed(words: Iterable[str]) -> dict[str, str]:
+    """English stems by word, as they are indexed; words are lower case and without white space."""
+    distinct = [word for word in dict.fromkeys(words) if len(word) < LONGEST // 4 or len(word.encode()) < LONGEST]
+    return dict(zip(distinct, _shared_analyzer().analyze(" ".join(distinct)), strict=True))
+
+
 @functools.lru_cache(10_000)
 def _analysed(paragraph: str) -> str:
     """The terms of a paragraph; each is needed twice, for its passage and for its page."""
     return " ".join(terms(paragraph))
 
 
+@functools.cache
+def _shared_analyzer() -> tantivy.TextAnalyzer:
+    return _analyzer()
+
+
 def _analyzer() -> tantivy.TextAnalyzer:
     builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace())
-    return builder.filter(tantivy.Filter.remove_long(100)).filter(tantivy.Filter.stemmer("english")).build()
+    return builder.filter(tantivy.Filter.remove_long(LONGEST)).filter(tantivy.Filter.stemmer("english")).build()
 
 
 def _schema() -> tantivy.Schema:
