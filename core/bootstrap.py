@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from core.answering.budgets import Budgets
-from core.answering.durability import Ledger
 from core.answering.engine import Engine
-from core.answering.memories import Condenser, Memories
 from core.answering.service import AnsweringService
-from core.answering.turn_runner import Limits, TurnRunner
+from core.answering.turns.budgets import Budgets
+from core.answering.turns.durability import Ledger
+from core.answering.turns.memories import Condenser, Memories
+from core.answering.turns.runner import Limits, TurnRunner
 from core.domain.conversation import Mode
 from core.errors import StorageError
 from core.knowledge.collect import Collector
@@ -120,7 +120,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         return build_engines(settings, retriever)
 
     def load_condenser() -> Condenser:
-        from core.answering.condenser import build_condenser  # noqa: PLC0415 - likewise
+        from core.answering.turns.condenser import build_condenser  # noqa: PLC0415 - likewise
 
         return build_condenser(settings)
 

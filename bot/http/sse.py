@@ -16,7 +16,7 @@ from pydantic_core import to_json
 
 from bot.http.index_schemas import RefreshReply
 from bot.http.schemas import ChatReply, Problem, Source, turn_id_of
-from core.answering.citations import cite
+from core.answering.grounding.citations import cite
 from core.domain.events import Accepted, AnswerEvent, Completed, Passages, Queued, Searching, Step, TextDelta
 from core.domain.knowledge import Progress, RefreshRun
 from core.errors import AssistantError
@@ -71,7 +71,10 @@ def render_answer_event(event: AnswerEvent, session_id: str) -> bytes:
 def _named(event: AnswerEvent, session_id: str) -> tuple[str, BaseModel | dict[str, object]]:
     match event:
         case Accepted(event_id):
-            named = "accepted", {"turn_id": turn_id_of(event_id), "session_id": session_id}
+            named: tuple[str, BaseModel | dict[str, object]] = (
+                "accepted",
+                {"turn_id": turn_id_of(event_id), "session_id": session_id},
+            )
         case Queued(position):
             named = "queued", {"position": position}
         case Searching(query):

@@ -20,9 +20,9 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemM
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
 
-from core.answering.citations import conclude
 from core.answering.engine import Brief
 from core.answering.followups import search_query
+from core.answering.grounding.citations import conclude
 from core.answering.language_models.choose import quoting
 from core.answering.language_models.model import LanguageModel, Reply, ToolRequest
 from core.answering.prompts import (

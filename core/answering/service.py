@@ -13,10 +13,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import timedelta
 
-from core.answering.durability import Durability, InMemory
 from core.answering.engine import Engine
-from core.answering.turn import stopped
-from core.answering.turn_runner import TurnRunner
+from core.answering.turns.durability import Durability, InMemory
+from core.answering.turns.runner import TurnRunner
+from core.answering.turns.turn import stopped
 from core.domain.conversation import MAX_QUESTION, Asked, Mode, Question, SessionKey, Status
 from core.domain.events import Accepted, AnswerEvent, Completed
 from core.errors import AssistantError, InputError, StorageError, UnknownTurn
@@ -159,7 +159,8 @@ class AnsweringService:
                     if asked.status is Status.PENDING:  # perhaps stored without being begun
                         await self._begin(asked.question.event_id)
                     yield asked
-                await changed
+                if not await changed:
+                    return
             except StorageError as error:
                 _log.warning("questions that were left behind cannot be looked up yet: %s", error)
                 await asyncio.sleep(LOOK_SECONDS * 8)

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from core.answering.calculate import calculate
+from core.answering.arithmetic.calculate import calculate
 from core.answering.prompts import framed_passages
 from core.domain.conversation import ToolCall
 from core.domain.knowledge import Passage

@@ -1,6 +1,6 @@
 """The processes that answer questions, as they know of each other.
 
-Comes in: the id of a process. Goes out: how often each has said that it lives. Called by `core.answering.durability`.
+Comes in: the id of a process. Goes out: how often each has said that it lives. Called by the durability of turns.
 """
 
 from sqlalchemy import delete, exists, insert, select, update

@@ -1,6 +1,6 @@
 """What language models cost each day, by person, channel and workspace.
 
-Comes in: micro-dollars and tokens of a turn. Goes out: sums of a day. Called by `core.answering.budgets`.
+Comes in: micro-dollars and tokens of a turn. Goes out: sums of a day. Called by `core.answering.turns.budgets`.
 """
 
 from collections.abc import Sequence

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, web
 
-from core.answering.citations import NOT_COVERED_TEXT, UNCITED_NOTE
+from core.answering.grounding.citations import NOT_COVERED_TEXT, UNCITED_NOTE
 from core.answering.prompts import prompt, read_passages, read_question
 from core.bootstrap import open_services
 from core.domain.conversation import Answer, Question, SessionKey, Status

@@ -12,13 +12,13 @@ from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
 
-from core.answering.citations import conclude
 from core.answering.crew.briefing import research_task, writing_task
 from core.answering.crew.loading import load
 from core.answering.crew.members import WRITER, Bounds, Researcher, Writer
 from core.answering.crew.turn import CrewStopped, CrewTurn
 from core.answering.engine import Brief
 from core.answering.followups import search_query
+from core.answering.grounding.citations import conclude
 from core.answering.language_models.choose import quoting
 from core.answering.language_models.model import LanguageModel
 from core.domain.conversation import Answer, Mode, Trace

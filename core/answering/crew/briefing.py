@@ -6,7 +6,7 @@ called by the agent.
 
 import re
 
-from core.answering.citations import check_markers
+from core.answering.grounding.citations import check_markers
 from core.answering.prompts import framed_background, framed_passages, framed_question, prompt
 from core.domain.conversation import Memory
 from core.domain.knowledge import Passage

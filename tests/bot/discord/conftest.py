@@ -10,12 +10,12 @@ import simcord
 from simcord import ChannelHandle, GuildHandle, MemberActor
 
 from bot.discord.client import DiscordChannel
-from core.answering.budgets import Budgets
-from core.answering.condenser import QuestionList
 from core.answering.engine import Engine
-from core.answering.memories import Memories
 from core.answering.service import AnsweringService
-from core.answering.turn_runner import TurnRunner
+from core.answering.turns.budgets import Budgets
+from core.answering.turns.condenser import QuestionList
+from core.answering.turns.memories import Memories
+from core.answering.turns.runner import TurnRunner
 from core.domain.conversation import Mode
 from core.settings import Settings, load_settings
 from core.storage.engine import Database

@@ -32,7 +32,9 @@ def hold(simcord_env: simcord.Env, agent_engine: ScriptedEngine) -> None:
 
 @pytest.fixture
 def restart(
-    simcord_env: simcord.Env, make_discord_channel: Callable[[], Awaitable[DiscordChannel]], agent_engine: ScriptedEngine
+    simcord_env: simcord.Env,
+    make_discord_channel: Callable[[], Awaitable[DiscordChannel]],
+    agent_engine: ScriptedEngine,
 ) -> Callable[[], object]:
     async def again() -> None:
         agent_engine.hold = None

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from core.answering.citations import NOT_COVERED_TEXT, UNCITED_NOTE
 from core.answering.graph import MAX_CALLS, MAX_ROUNDS, REMEMBERED_CHARACTERS, REPEATED
+from core.answering.grounding.citations import NOT_COVERED_TEXT, UNCITED_NOTE
 from core.answering.language_models.incoming import LONGEST, TOO_LONG
 from core.answering.prompts import NOT_COVERED, prompt, read_passages, read_question
 from core.answering.service import REMEMBERED_MESSAGES

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from core.answering.citations import NOT_COVERED_TEXT, UNCITED_NOTE
 from core.answering.crew.agent import BROKEN, CrewAgent
 from core.answering.crew.members import (
     FINISH,
@@ -26,6 +25,7 @@ from core.answering.crew.members import (
     WRITING,
 )
 from core.answering.engine import Brief
+from core.answering.grounding.citations import NOT_COVERED_TEXT, UNCITED_NOTE
 from core.answering.language_models.choose import language_model
 from core.answering.prompts import read_passages, read_question
 from core.bootstrap import Services

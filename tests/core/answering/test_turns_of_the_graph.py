@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.answering.citations import NOT_COVERED_TEXT
 from core.answering.engine import Brief
 from core.answering.graph import REMEMBERED_CHARACTERS, GraphAgent
+from core.answering.grounding.citations import NOT_COVERED_TEXT
 from core.answering.language_models.choose import language_model
 from core.answering.prompts import prompt, read_passages, read_question
 from core.bootstrap import Services

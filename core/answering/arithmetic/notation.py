@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from core.answering.units import BINARY_BYTES, BITS, BYTES, DIMENSIONS, DURATIONS
+from core.answering.arithmetic.units import BINARY_BYTES, BITS, BYTES, DIMENSIONS, DURATIONS
 from core.errors import InputError
 
 _TOKEN = re.compile(

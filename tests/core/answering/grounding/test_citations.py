@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.answering.citations import (
+from core.answering.grounding.citations import (
     NEAREST,
     NOT_COVERED_TEXT,
     QUOTE_LENGTH,

@@ -7,7 +7,7 @@ Comes in: a number, a percentage or a quantity. Goes out: a short text such as `
 import math
 from decimal import ROUND_HALF_UP, Decimal
 
-from core.answering.units import (
+from core.answering.arithmetic.units import (
     BINARY_BYTES,
     BITS,
     BYTES,

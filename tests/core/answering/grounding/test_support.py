@@ -6,14 +6,14 @@ from pathlib import Path
 
 import frontmatter
 import pytest
+from core.answering.extractive import extract
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.answering.citations import NOT_COVERED_TEXT, UNCITED_NOTE, conclude
-from core.answering.extractive import extract
+from core.answering.grounding.citations import NOT_COVERED_TEXT, UNCITED_NOTE, conclude
+from core.answering.grounding.statements import Kind, blocks
+from core.answering.grounding.support import LONGEST, MARK, Policy, check
 from core.answering.prompts import framed_passages
-from core.answering.statements import Kind, blocks
-from core.answering.support import LONGEST, MARK, Policy, check
 from core.domain.conversation import Mode, ToolCall
 from core.domain.knowledge import Document, Passage
 from core.knowledge.index.chunk import chunk

@@ -1,12 +1,12 @@
 """Takes sentences out of a text so that nothing is left behind them: no empty bullet, no heading or lead over nothing.
 
 Comes in: the blocks of a text and which of their sentences go. Goes out: the text that remains. Pure. Called by
-`core.answering.support`.
+`core.answering.grounding.support`.
 """
 
 from collections.abc import Sequence
 
-from core.answering.statements import Block, Kind
+from core.answering.grounding.statements import Block, Kind
 
 _TABLE = frozenset({Kind.TABLE_HEAD, Kind.ROW})
 

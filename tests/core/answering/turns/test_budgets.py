@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.answering.budgets import Allowance, Budgets, accounts
+from core.answering.turns.budgets import Allowance, Budgets, accounts
 from core.domain.conversation import ModelCall, Question, SessionKey, Trace
 from core.storage.engine import Database
 from core.storage.spending import Spending

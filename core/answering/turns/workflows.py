@@ -1,7 +1,7 @@
 """Turns as workflows of DBOS, the library that remembers across crashes which of them have not ended.
 
-Comes in: the ids of events. Goes out: calls of `run`. Used by `core.answering.durability` alone; imported when `serve`
-opens its ledger. There is one of it in a process, as there is one DBOS.
+Comes in: the ids of events. Goes out: calls of `run`. Used by `durability` alone; imported when `serve` opens its
+ledger. There is one of it in a process, as there is one DBOS.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import Any
 from dbos import DBOS, DBOSConfig, DBOSConfiguredInstance, SetWorkflowID
 from dbos._core import WorkflowHandleAsyncTask
 
-from core.answering.durability import Run
+from core.answering.turns.durability import Run
 
 NAME = "turns"
 

@@ -1,7 +1,7 @@
 """An answer's Markdown, taken apart into blocks and sentences and put together again.
 
 Comes in: Markdown as language models write it. Goes out: blocks whose texts join to exactly what came in. Pure. Called
-by `core.answering.support`.
+by `core.answering.grounding.support`.
 """
 
 import re

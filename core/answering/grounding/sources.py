@@ -1,7 +1,7 @@
 """What the passages of a turn say, laid out so that a claim can be held against them quickly.
 
 Comes in: passages, and what else an answer may repeat (its question, results of tools). Goes out: which passages have
-the words and the facts of a claim. Pure. Called by `core.answering.support`.
+the words and the facts of a claim. Pure. Called by `core.answering.grounding.support`.
 """
 
 import functools
@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from core.answering.claims import SPELLINGS, WORD, Claim, plain
+from core.answering.grounding.claims import SPELLINGS, WORD, Claim, plain
 from core.domain.knowledge import Passage
 from core.knowledge.index.lexical import stemmed
 from core.knowledge.retrieval.rank import weight

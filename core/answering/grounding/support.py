@@ -2,7 +2,7 @@
 
 Comes in: an answer's Markdown whose markers were checked, the passages numbered from 1, and what else it may repeat.
 Goes out: the text with its unsupported sentences marked or dropped and its markers corrected, and what supports the
-others. Pure. Called by `core.answering.citations`.
+others. Pure. Called by `core.answering.grounding.citations`.
 
 The check is lexical and takes about two milliseconds: a sentence must share its rarest stems, and every number,
 identifier, flag and address, with a passage. It cannot see what only meaning tells (a negation, swapped roles), and it
@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from core.answering.claims import WORD, bare, claim_of, claim_of_code, plain
-from core.answering.dropping import without
-from core.answering.sources import MENTIONED, SUPPORTED, Sources, Weighed
-from core.answering.statements import Block, Kind, blocks
+from core.answering.grounding.claims import WORD, bare, claim_of, claim_of_code, plain
+from core.answering.grounding.dropping import without
+from core.answering.grounding.sources import MENTIONED, SUPPORTED, Sources, Weighed
+from core.answering.grounding.statements import Block, Kind, blocks
 from core.domain.knowledge import Passage
 from core.knowledge.index.lexical import COMMON, stemmed
 

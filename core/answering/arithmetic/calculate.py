@@ -10,9 +10,9 @@ import operator
 from collections.abc import Callable, Collection
 from typing import Any, cast
 
-from core.answering.notation import python
-from core.answering.readable import readable
-from core.answering.units import (
+from core.answering.arithmetic.notation import python
+from core.answering.arithmetic.readable import readable
+from core.answering.arithmetic.units import (
     DIMENSIONS,
     Number,
     Percent,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.answering.line import Line
+from core.answering.turns.line import Line
 from core.errors import Overloaded
 
 

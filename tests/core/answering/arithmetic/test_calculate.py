@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.answering.calculate import MAX_LENGTH, MAX_MAGNITUDE, calculate
+from core.answering.arithmetic.calculate import MAX_LENGTH, MAX_MAGNITUDE, calculate
 from core.errors import InputError
 from core.settings import ROOT
 
@@ -307,7 +307,7 @@ def test_what_stands_side_by_side_without_sense_is_refused(expression: str) -> N
 def test_plain_arithmetic_does_not_wait_for_the_library_of_units() -> None:
     program = """
 import sys
-from core.answering.calculate import calculate
+from core.answering.arithmetic.calculate import calculate
 print(calculate("0.526 * 720 + 10%"), "pint" in sys.modules, calculate("90 min in h"), "pint" in sys.modules)
 """
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)  # noqa: S603
@@ -424,7 +424,7 @@ def test_what_grows_too_large_is_refused_at_once(expression: str) -> None:
 def test_rounding_to_absurd_places_does_not_block() -> None:
     program = """
 import sys
-from core.answering.calculate import calculate
+from core.answering.arithmetic.calculate import calculate
 from core.errors import InputError
 for expression in sys.argv[1:]:
     try:

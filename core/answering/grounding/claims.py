@@ -1,14 +1,14 @@
 """What a sentence of an answer claims: the words that carry it, and the hard facts that it must not get wrong.
 
 Comes in: a sentence, or a fence of code. Goes out: a `Claim`, or none for a sentence that claims nothing: a question, a
-greeting, a lead ("For example:"), a word about the answer itself. Pure. Called by `core.answering.support`.
+greeting, a lead ("For example:"), a word about the answer itself. Pure. Called by `core.answering.grounding.support`.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from core.answering.statements import announces
+from core.answering.grounding.statements import announces
 from core.knowledge.index.lexical import COMMON
 
 WORD = re.compile(r"[^\W\d_]{2,}")

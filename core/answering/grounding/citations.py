@@ -8,8 +8,8 @@ pages. Called by both engines.
 import re
 from collections.abc import Sequence
 
+from core.answering.grounding.support import Policy, check
 from core.answering.prompts import NOT_COVERED
-from core.answering.support import Policy, check
 from core.domain.conversation import Answer, Citation, Mode, ToolCall
 from core.domain.knowledge import Passage
 from core.knowledge.retrieval.retrieve import SUPPORTING_SCORE
@@ -46,7 +46,7 @@ def conclude(
     """The answer that a model's text amounts to, with citations that were checked, sentence by sentence.
 
     `unsupported` says what becomes of a sentence that neither a passage nor a calculation supports (see
-    `core.answering.support`); the numbers and names of the `question` may be repeated without support.
+    `core.answering.grounding.support`); the numbers and names of the `question` may be repeated without support.
     """
     checked, numbers = check_markers(text, len(passages))
     if NOT_COVERED not in checked:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.answering.condenser import LONGEST, QuestionList
-from core.answering.memories import Memories, tokens
+from core.answering.turns.condenser import LONGEST, QuestionList
+from core.answering.turns.memories import Memories, tokens
 from core.domain.conversation import Answer, Asked, Memory, Message, Question, SessionKey, Status
 from core.storage.engine import Database
 from core.storage.turns import MEMORY_MESSAGES, Turns

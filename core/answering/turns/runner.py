@@ -13,12 +13,12 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from core.answering.budgets import Allowance, Budgets
-from core.answering.durability import Durability
 from core.answering.engine import Brief, Engine
-from core.answering.line import Line
-from core.answering.memories import Memories
-from core.answering.turn import Turn, stopped
+from core.answering.turns.budgets import Allowance, Budgets
+from core.answering.turns.durability import Durability
+from core.answering.turns.line import Line
+from core.answering.turns.memories import Memories
+from core.answering.turns.turn import Turn, stopped
 from core.domain.conversation import Answer, Asked, Memory, Mode, Question, SessionKey, Status
 from core.domain.events import Completed, Queued
 from core.errors import AssistantError, StorageError

@@ -62,8 +62,8 @@ class Durability(Protocol):
         """The processes that are not known to be gone, this one among them."""
         ...
 
-    async def peers_changed(self) -> None:
-        """Waits until another process is gone."""
+    async def peers_changed(self) -> bool:
+        """Waits until another process is gone. False: there are no others."""
         ...
 
     async def close(self) -> None:
@@ -101,9 +101,9 @@ class InMemory:
         """Itself; it has no peers."""
         return {self.executor}
 
-    async def peers_changed(self) -> None:
-        """Never."""
-        await asyncio.Event().wait()
+    async def peers_changed(self) -> bool:
+        """False."""
+        return False
 
     async def close(self) -> None:
         """Stops what still runs."""
@@ -140,7 +140,7 @@ class Ledger:
 
     async def open(self, run: Run) -> None:
         """Launches DBOS and recovers what earlier processes left."""
-        from core.answering.workflows import Workflows  # noqa: PLC0415 - a second of imports, for `serve` alone
+        from core.answering.turns.workflows import Workflows  # noqa: PLC0415 - a second of imports, for `serve` alone
 
         await self._fallback.open(run)
         engine = create_direct_engine(self._url, patience=LEDGER_SECONDS)
@@ -168,9 +168,9 @@ class Ledger:
         """The processes that are not known to be gone."""
         return ({*self._seen} - self._gone) | {self.executor}
 
-    async def peers_changed(self) -> None:
-        """Waits until another process is gone."""
-        await self._change.wait()
+    async def peers_changed(self) -> bool:
+        """Waits until another process is gone. False: there are no others."""
+        return not self._alone and await self._change.wait()
 
     async def close(self) -> None:
         """Stops what still runs; another process, or the next one here, begins it again."""

@@ -1,0 +1,1 @@
+"""What an answer says, held against what was found: citations, and support sentence by sentence."""
