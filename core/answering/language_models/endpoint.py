@@ -34,6 +34,9 @@ from core.settings import Endpoint, Settings
 FIRST_PAUSE = 0.25
 """Seconds before the second try; each further one waits twice as long, less up to a half by chance."""
 
+SHORTEST_KEY = 8
+"""Characters; `none` and the like are no secrets."""
+
 PARTING_SECONDS = 1.0
 """For an endpoint to count tokens and to end its response, once the reply has ended."""
 
@@ -89,6 +92,7 @@ class OpenAIEndpoint:
                 async with aclosing(self._once(asked, call, _known(messages, tools), prompt)) as pieces:
                     async for piece in pieces:
                         shown = True
+                        self._unknown |= left_out  # without it, this went well
                         yield piece
             except Failed as failure:
                 error = self._without_key(failure.error)
@@ -98,12 +102,11 @@ class OpenAIEndpoint:
                     left_out |= declined
                     continue
                 pause = max(failure.pause, _backoff(self._settings.llm_retries - retries))
-                if not failure.again or not retries or not call.can_wait(pause):
+                if not failure.again or not retries or not call.grants(pause):
                     raise error from failure
                 retries -= 1
                 await asyncio.sleep(pause)
             else:
-                self._unknown |= left_out
                 return
 
     async def _once(self, request: Json, call: "_Call", tools: Tools, prompt: str) -> AsyncGenerator[Delta | Reply]:
@@ -195,7 +198,8 @@ class OpenAIEndpoint:
 
     def _without_key(self, error: ModelError) -> ModelError:
         """The error, with our key taken out of what the endpoint said."""
-        return type(error)(error.said, detail=error.detail.replace(self._key, "…") if self._key else error.detail)
+        said_it = len(self._key) >= SHORTEST_KEY and self._key in error.detail
+        return type(error)(error.said, detail=error.detail.replace(self._key, "…")) if said_it else error
 
 
 class _Call:
@@ -227,8 +231,8 @@ class _Call:
         self.first_token = self.first_token or self.milliseconds
         self._token_due = self._loop.time() + self._settings.llm_token_timeout
 
-    def can_wait(self, pause: float) -> bool:
-        """Whether another try may begin after a pause; it then has as long for its first token as the first one."""
+    def grants(self, pause: float) -> bool:
+        """Whether there is time for another try after a pause; its first token is then due as late as the first one's."""
         if pause > self._settings.llm_first_token_timeout or self._loop.time() + pause >= self._end:
             return False
         self._generated, self.first_token = 0, 0
