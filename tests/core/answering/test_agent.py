@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from core.answering.citations import NOT_COVERED_TEXT, UNCITED_NOTE
-from core.answering.graph import MAX_CALLS, MAX_ROUNDS, REMEMBERED_CHARACTERS, REPEATED
+from core.answering.graph import MAX_CALLS, MAX_ROUNDS, REMEMBERED_CHARACTERS
 from core.answering.language_models.incoming import LONGEST, TOO_LONG
 from core.answering.prompts import NOT_COVERED, prompt, read_passages, read_question
 from core.answering.service import REMEMBERED_MESSAGES
+from core.answering.tool_round import REPEATED
 from core.bootstrap import Services
 from tests.core.answering.speaking_model import SpokenCall
 from tests.core.answering.turns import COVERED, UNCOVERED, ask, history, last_text, roles, said
