@@ -16,6 +16,12 @@ class Brief:
     memory: Memory = field(default_factory=Memory)
     quoting: str = ""
 
+    @property
+    def known(self) -> str:
+        """What the asker and the conversation have said already; an answer may repeat it without a source."""
+        said = (message.text for message in self.memory.recent)
+        return "\n".join([self.memory.summary, *said, self.question])
+
 
 class Engine(Protocol):
     """The graph or the crew."""

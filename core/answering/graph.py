@@ -8,7 +8,6 @@ Comes in: a brief. Goes out: `AnswerEvent`s, `Completed` last. Called by the ser
                            tools
 """
 
-import json
 import operator
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -16,7 +15,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Annotated, Any, TypedDict, cast
 
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
 
@@ -24,18 +23,19 @@ from core.answering.engine import Brief
 from core.answering.followups import search_query
 from core.answering.grounding.citations import conclude
 from core.answering.language_models.choose import quoting
-from core.answering.language_models.model import LanguageModel, Reply, ToolRequest
+from core.answering.language_models.model import LanguageModel, Reply
 from core.answering.prompts import (
-    NOT_COVERED,
     framed_background,
     framed_passages,
     framed_question,
     prompt,
     prompt_version,
 )
+from core.answering.shown import ShownText
+from core.answering.tool_round import ToolRound
 from core.answering.tools import TOOLS, Toolbox
 from core.domain.conversation import Answer, Memory, Message, Mode, ToolCall, Trace
-from core.domain.events import AnswerEvent, Completed, Passages, Searching, Step, TextDelta
+from core.domain.events import AnswerEvent, Completed, Passages, Searching, TextDelta
 from core.domain.knowledge import IndexVersion, Passage
 from core.knowledge.retrieval.retrieve import SUPPORTING_SCORE, Retriever
 from core.settings import Settings
@@ -46,10 +46,8 @@ MAX_ROUNDS = 4
 MAX_CALLS = 4
 """Tool calls of one reply that are made; the model is not reminded of those beyond them."""
 
-REMEMBERED_CHARACTERS = 1_500
+REMEMBERED_CHARACTERS = 6_000
 """Of each earlier message that the model is shown."""
-
-REPEATED = "You made this very call before. Answer from what it gave."
 
 
 class AgentState(TypedDict):
@@ -135,8 +133,10 @@ class GraphAgent:
         raise AssertionError("a language model's stream ends with its reply")
 
     async def _use_tools(self, state: AgentState) -> dict[str, Any]:
-        uses = ToolRound(self._toolbox, state)
-        for request in state["replies"][-1].tools[:MAX_CALLS]:
+        *earlier, asking = state["replies"]
+        made = [request for reply in earlier for request in reply.tools]
+        uses = ToolRound(self._toolbox, len(state["passages"]), made)
+        for request in asking.tools[:MAX_CALLS]:
             await uses.make(request)
         return {
             "messages": uses.messages,
@@ -153,6 +153,8 @@ class GraphAgent:
             state.get("tool_calls", []),
             mode=Mode.AGENT,
             model=reply.call.model,
+            question=state["brief"].known,
+            unsupported=self._settings.unsupported,
         )
         note = " ".join(filter(None, (answer.note, reply.note)))
         return replace(answer, note=note, trace=self._trace(state))
@@ -173,79 +175,12 @@ class GraphAgent:
         )
 
 
-class ToolRound:
-    """The tools that one reply asks for, used one after the other; passages are numbered on from those of the turn."""
-
-    def __init__(self, toolbox: Toolbox, state: AgentState) -> None:
-        self.messages: list[ToolMessage] = []
-        self.passages: list[Passage] = []
-        self.calls: list[ToolCall] = []
-        self.repeats = False
-        self._toolbox = toolbox
-        self._found = len(state["passages"])
-        self._made = {_signature(request) for reply in state["replies"][:-1] for request in reply.tools}
-
-    async def make(self, request: ToolRequest) -> None:
-        """Uses one tool and keeps what it gives; what cannot be done is told to the model."""
-        repeated = _signature(request) in self._made
-        self._made.add(_signature(request))
-        self.repeats |= repeated
-        if repeated or request.problem:
-            self._tell_model(request, request.problem or REPEATED)
-            return
-        first = self._found + len(self.passages) + 1
-        tell = get_stream_writer()
-        tell(_announcement(request))
-        use = await self._toolbox.use(request.name, request.arguments, first)
-        if use.passages:
-            tell(Passages(use.passages, first))
-        self._tell_model(request, use.call.result)
-        self.passages += use.passages
-        self.calls.append(use.call)
-
-    def _tell_model(self, request: ToolRequest, text: str) -> None:
-        self.messages.append(ToolMessage(text, tool_call_id=request.id))
-
-
-class ShownText:
-    """Decides what of one reply is shown while it is written.
-
-    Nothing is shown while it may still turn out to be NOT_COVERED, nor when nothing retrieved supports an answer.
-    """
-
-    def __init__(self, *, supported: bool) -> None:
-        self._supported = supported
-        self._held: str | None = ""
-
-    def next(self, text: str) -> str:
-        """The text to show now for the next piece of the reply."""
-        if not self._supported:
-            return ""
-        if self._held is None:
-            return text
-        self._held += text
-        if NOT_COVERED.startswith(self._held.strip()[: len(NOT_COVERED)]):
-            return ""
-        text, self._held = self._held, None
-        return text
-
-
 def _wants_tools(state: AgentState) -> str:
     return "tools" if state["replies"][-1].tools else "end"
 
 
 def _rounds(state: AgentState) -> int:
     return len(state["replies"])
-
-
-def _signature(request: ToolRequest) -> str:
-    return f"{request.name} {json.dumps(request.arguments, sort_keys=True)} {request.problem}"
-
-
-def _announcement(request: ToolRequest) -> AnswerEvent:
-    if request.name == "search_mlops_docs":
-        return Searching(str(request.arguments.get("query", "")))
-    return Step("Agent", f"using {request.name}")
 
 
 def _rules(memory: Memory) -> str:

@@ -58,7 +58,7 @@ class CrewAgent:
                 yield event
         watch.lap("write")
         trace = Trace(query, found.version.id, found.version.revision, notes=(researcher.note,), timings=watch.laps)
-        yield Completed(self._concluded(writer.text, turn, trace))
+        yield Completed(self._concluded(writer.text, turn, trace, brief.known))
 
     async def close(self) -> None:
         """Waits until no thread is at work any more; runs that were closed end theirs by themselves."""
@@ -91,8 +91,16 @@ class CrewAgent:
             raise failure
         raise ModelError(BROKEN, detail=repr(failure)) from failure
 
-    def _concluded(self, text: str, turn: CrewTurn, trace: Trace) -> Answer:
-        answer = conclude(text, turn.passages, turn.tool_calls, mode=Mode.CREW, model=turn.calls[-1].model)
+    def _concluded(self, text: str, turn: CrewTurn, trace: Trace, known: str) -> Answer:
+        answer = conclude(
+            text,
+            turn.passages,
+            turn.tool_calls,
+            mode=Mode.CREW,
+            model=turn.calls[-1].model,
+            question=known,
+            unsupported=self._settings.unsupported,
+        )
         remarks = dict.fromkeys(reply.note for reply in turn.replies if answer.covered)
         note = " ".join(filter(None, [answer.note, *remarks]))
         allowed = self._settings

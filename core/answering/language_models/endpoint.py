@@ -24,6 +24,7 @@ from pydantic import BaseModel
 from core.answering.language_models.failures import EMPTY, STOPPED, TOO_SLOW, Failed, failed
 from core.answering.language_models.incoming import Incoming
 from core.answering.language_models.model import Delta, Reply
+from core.answering.language_models.patience import CallTime
 from core.answering.language_models.prices import cost, estimated_tokens
 from core.answering.language_models.sse import EventReader, Json, NoEvents
 from core.answering.language_models.tool_calls import Tools
@@ -33,6 +34,9 @@ from core.settings import Endpoint, Settings
 
 FIRST_PAUSE = 0.25
 """Seconds before the second try; each further one waits twice as long, less up to a half by chance."""
+
+SHORTEST_KEY = 8
+"""Characters; `none` and the like are no secrets."""
 
 PARTING_SECONDS = 1.0
 """For an endpoint to count tokens and to end its response, once the reply has ended."""
@@ -78,7 +82,7 @@ class OpenAIEndpoint:
         self, messages: Sequence[AnyMessage], *, prompt: str, tools: Sequence[type[BaseModel]] = ()
     ) -> AsyncGenerator[Delta | Reply]:
         """As `LanguageModel.stream`. Failures are tried again while nothing was shown and there is time."""
-        call = _Call(self._settings)
+        call = CallTime(self._settings)
         request = self._request(messages, tools)
         left_out: set[str] = set()
         retries = self._settings.llm_retries
@@ -89,6 +93,7 @@ class OpenAIEndpoint:
                 async with aclosing(self._once(asked, call, _known(messages, tools), prompt)) as pieces:
                     async for piece in pieces:
                         shown = True
+                        self._unknown |= left_out  # without it, this went well
                         yield piece
             except Failed as failure:
                 error = self._without_key(failure.error)
@@ -98,15 +103,14 @@ class OpenAIEndpoint:
                     left_out |= declined
                     continue
                 pause = max(failure.pause, _backoff(self._settings.llm_retries - retries))
-                if not failure.again or not retries or not call.can_wait(pause):
+                if not failure.again or not retries or not call.grants(pause):
                     raise error from failure
                 retries -= 1
                 await asyncio.sleep(pause)
             else:
-                self._unknown |= left_out
                 return
 
-    async def _once(self, request: Json, call: "_Call", tools: Tools, prompt: str) -> AsyncGenerator[Delta | Reply]:
+    async def _once(self, request: Json, call: CallTime, tools: Tools, prompt: str) -> AsyncGenerator[Delta | Reply]:
         """One try. Raises Failed."""
         reply = Incoming(tools, aloud=self._aloud)
         try:
@@ -131,7 +135,7 @@ class OpenAIEndpoint:
         self._counts = self._counts or bool(reply.usage)
         yield Reply(reply.text, requests, self._account(request, reply, call, prompt), reply.note)
 
-    async def _events(self, request: Json, call: "_Call") -> AsyncGenerator[list[Json]]:
+    async def _events(self, request: Json, call: CallTime) -> AsyncGenerator[list[Json]]:
         """The events of one response, as many as come at once. Raises errors of the client, NoEvents and TimeoutError.
 
         The request goes as `extra_body`, which the client sends as it is: walking through it costs 1 ms.
@@ -179,7 +183,7 @@ class OpenAIEndpoint:
         unproven = set[str]() if self._counts or failure.status == HTTPStatus.NOT_FOUND else {"stream_options"}
         return named or unproven & request.keys()
 
-    def _account(self, request: Json, reply: Incoming, call: "_Call", prompt: str) -> ModelCall:
+    def _account(self, request: Json, reply: Incoming, call: CallTime, prompt: str) -> ModelCall:
         tokens_in = reply.usage.get("prompt_tokens") or estimated_tokens(len(str(request["messages"])))
         tokens_out = reply.usage.get("completion_tokens") or estimated_tokens(reply.generated)
         return ModelCall(
@@ -195,48 +199,11 @@ class OpenAIEndpoint:
 
     def _without_key(self, error: ModelError) -> ModelError:
         """The error, with our key taken out of what the endpoint said."""
-        return type(error)(error.said, detail=error.detail.replace(self._key, "…") if self._key else error.detail)
+        said_it = len(self._key) >= SHORTEST_KEY and self._key in error.detail
+        return type(error)(error.said, detail=error.detail.replace(self._key, "…")) if said_it else error
 
 
-class _Call:
-    """How long one call has taken, all its tries together, and how long may be waited now."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._loop = asyncio.get_running_loop()
-        self._started = self._loop.time()
-        self._end = self._started + settings.llm_timeout
-        self._generated = 0
-        self._token_due = self._started + settings.llm_first_token_timeout
-        self.first_token = 0
-
-    @property
-    def milliseconds(self) -> int:
-        """Since the call began."""
-        return round((self._loop.time() - self._started) * 1000)
-
-    def patience(self) -> asyncio.Timeout:
-        """Bounds a wait by when the next token and the whole reply are due."""
-        return asyncio.timeout_at(min(self._token_due, self._end))
-
-    def heard(self, generated: int) -> None:
-        """Notes how many characters the model has made; signs of life without one do not count."""
-        if generated == self._generated:
-            return
-        self._generated = generated
-        self.first_token = self.first_token or self.milliseconds
-        self._token_due = self._loop.time() + self._settings.llm_token_timeout
-
-    def can_wait(self, pause: float) -> bool:
-        """Whether another try may begin after a pause; it then has as long for its first token as the first one."""
-        if pause > self._settings.llm_first_token_timeout or self._loop.time() + pause >= self._end:
-            return False
-        self._generated, self.first_token = 0, 0
-        self._token_due = self._loop.time() + pause + self._settings.llm_first_token_timeout
-        return True
-
-
-async def _next(chunks: AsyncIterator[bytes], call: "_Call", *, ended: bool) -> bytes | None:
+async def _next(chunks: AsyncIterator[bytes], call: CallTime, *, ended: bool) -> bytes | None:
     """The next bytes of a response, None at its end; one whose reply has `ended` may stop in any way."""
     try:
         async with asyncio.timeout(PARTING_SECONDS) if ended else call.patience():

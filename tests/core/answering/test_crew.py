@@ -34,8 +34,8 @@ from core.domain.events import Step, TextDelta
 from core.domain.knowledge import Stage
 from core.errors import IndexMissing, ModelError, ModelRejected
 from core.settings import QUIET, ROOT, Settings
+from tests.core.answering.asking import COVERED, UNCOVERED, Turn, gather
 from tests.core.answering.crew_models import Asked, Said, ToldModel
-from tests.core.answering.turns import COVERED, UNCOVERED, Turn, gather
 from tests.emulators.language_model import Failure, Hang, ScriptedModel, Text
 
 NOTES = "Thought: I now know the final answer\nFinal Answer: `quill push` stores a model [1]."

@@ -9,8 +9,8 @@ from core.bootstrap import Services
 from core.domain.conversation import Mode, Status
 from core.domain.events import AnswerEvent, TextDelta
 from core.errors import ModelError
+from tests.core.answering.asking import COVERED, ask, history, question
 from tests.core.answering.speaking_model import BrokenStream, KeptAlive
-from tests.core.answering.turns import COVERED, ask, history, question
 from tests.emulators.language_model import Cut, Failure, Hang, Reply, ScriptedModel, Text
 
 Room = Callable[..., Awaitable[Services]]

@@ -1,22 +1,37 @@
 """The one door to the answering room: order, durability, refusals and whoever leaves early."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from core.answering.engine import Brief, Engine
 from core.answering.prompts import read_question
-from core.answering.service import REMEMBERED_MESSAGES, REMEMBERED_REFUSALS, AnsweringService
+from core.answering.service import REMEMBERED_REFUSALS, AnsweringService
 from core.bootstrap import Services, open_services
-from core.domain.conversation import MAX_QUESTION, Answer, Message, Mode, SessionKey, Status
-from core.domain.events import AnswerEvent, Completed, Searching, TextDelta
-from core.errors import AssistantError, IndexMissing, InputError, ModelError
+from core.domain.conversation import MAX_QUESTION, Answer, Memory, Mode, SessionKey, Status
+from core.domain.events import Accepted, AnswerEvent, Completed, Searching, TextDelta
+from core.errors import AssistantError, IndexMissing, InputError
 from core.settings import Settings
-from tests.core.answering.turns import COVERED, UNCOVERED, Turn, ask, gather, history, last_text, question, roles, said
+from tests.core.answering.asking import (
+    COVERED,
+    UNCOVERED,
+    Turn,
+    answering_with,
+    ask,
+    gather,
+    history,
+    last_text,
+    question,
+    roles,
+    said,
+)
 from tests.emulators.language_model import Hang, Json, Reply, ScriptedModel, Text
 
 Room = Callable[..., Awaitable[Services]]
+AN_HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
 THREAD = SessionKey("test", "", "", "thread")
 PUSH = "Call `quill push` [1]."
 
@@ -46,10 +61,10 @@ async def test_a_channel_notes_delivery_itself(room: Services, model: ScriptedMo
     assert await room.answering.accept(asked)
     await room.answering.placed(asked, "message 17")
     await gather(room.answering.answer(asked))
-    (left,) = await room.answering.unfinished("test")
+    (left,) = await room.turns.unfinished("test", AN_HOUR_AGO)
     assert (left.question, left.placement, left.answer and left.answer.text) == (asked, "message 17", PUSH)
     await room.answering.delivered(asked)
-    assert await room.answering.unfinished("test") == []
+    assert await room.turns.unfinished("test", AN_HOUR_AGO) == []
 
 
 async def test_two_questions_at_once_in_one_session_are_answered_in_order(room: Services, model: ScriptedModel) -> None:
@@ -89,7 +104,7 @@ async def test_the_second_question_waits_until_the_first_is_answered(room: Servi
     assert not waiting.done()
     first.cancel()
     await asyncio.wait([first])
-    assert isinstance(await waiting, Searching)
+    assert isinstance(await waiting, Accepted)
     model.script(Text(PUSH))
     assert (await gather(second)).answer.text == PUSH
 
@@ -124,7 +139,7 @@ async def test_a_question_behind_many_that_wait_still_sees_the_exchange_before_i
     room: Services, model: ScriptedModel
 ) -> None:
     model.respond_with(lambda request: Text(f"Answer to {read_question(last_text(request))} [1]."))
-    texts = [f"How do I store model number {n} in Quillstore?" for n in range(REMEMBERED_MESSAGES + 2)]
+    texts = [f"How do I store model number {n} in Quillstore?" for n in range(8)]
     await ask_at_once(room, *texts)
     assert [read_question(last_text(request)) for request in model.requests] == texts
     for request, before in zip(model.requests[1:], texts, strict=False):
@@ -136,8 +151,9 @@ async def test_a_question_delivered_twice_is_answered_once(room: Services, model
     asked = question()
     await gather(room.answering.ask(asked))
     assert not await room.answering.accept(asked)
-    with pytest.raises(InputError, match="asked before"):
+    with pytest.raises(InputError, match="under this key before"):
         await gather(room.answering.ask(replace(asked, text="Other words, same event")))
+    assert (await gather(room.answering.ask(asked))).answer.text == PUSH
     assert len(model.requests) == 1
     assert [message.text for message in await history(room)] == [COVERED, PUSH]
 
@@ -202,7 +218,7 @@ async def test_refusals_are_remembered_in_bounds(room: Services) -> None:
 
 
 @pytest.mark.parametrize("heard", ["Call", "Call `quill push` with the name of the model"])
-async def test_an_asker_who_leaves_mid_way_fails_the_question_and_stops_the_model(
+async def test_an_asker_who_leaves_mid_way_stops_the_answer_and_the_model(
     room: Services, model: ScriptedModel, heard: str
 ) -> None:
     model.script(Hang(after="Call `quill push` with the name of the model"))
@@ -212,24 +228,24 @@ async def test_an_asker_who_leaves_mid_way_fails_the_question_and_stops_the_mode
         if shown.startswith(heard):
             break
     await stream.aclose()
-    assert [(message.text, message.status) for message in await history(room)] == [(COVERED, Status.FAILED)]
+    assert [(message.text, message.status) for message in await history(room)] == [(COVERED, Status.STOPPED)]
     model.script(Text(PUSH))
     assert (await ask(room)).answer.text == PUSH
     await model.wait_for(lambda m: m.abandoned == 1)
 
 
-async def test_an_asker_whose_task_is_cancelled_fails_the_question(room: Services, model: ScriptedModel) -> None:
+async def test_an_asker_whose_task_is_cancelled_stops_the_answer(room: Services, model: ScriptedModel) -> None:
     model.script(Hang())
     asking = asyncio.create_task(ask(room))
     await model.wait_for(lambda m: len(m.requests) == 1)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
-    assert [message.status for message in await history(room)] == [Status.FAILED]
+    assert [message.status for message in await history(room)] == [Status.STOPPED]
     await model.wait_for(lambda m: m.abandoned == 1)
 
 
-async def test_an_asker_who_leaves_while_waiting_for_a_turn_fails_that_question_alone(
+async def test_an_asker_who_leaves_while_waiting_for_a_turn_stops_that_question_alone(
     room: Services, model: ScriptedModel
 ) -> None:
     model.script(Hang())
@@ -239,7 +255,7 @@ async def test_an_asker_who_leaves_while_waiting_for_a_turn_fails_that_question_
     await ask_elsewhere(room, model)
     second.cancel()
     await asyncio.wait([second])
-    assert [message.status for message in await history(room)] == [Status.PENDING, Status.FAILED]
+    assert [message.status for message in await history(room)] == [Status.PENDING, Status.STOPPED]
     first.cancel()
     await asyncio.wait([first])
 
@@ -258,27 +274,28 @@ async def test_a_question_left_by_a_crash_is_answered_by_the_next_process(
     ready_settings: Callable[..., Settings],
 ) -> None:
     settings, asked = ready_settings(), question()
-    async with open_services(settings) as crashed:
-        assert await crashed.answering.accept(asked)
-        await crashed.answering.placed(asked, "message 17")
     async with open_services(settings) as services:
-        (left,) = await services.answering.unfinished("test")
+        await services.turns.claim(asked, "gone")
+        await services.turns.place(asked.event_id, "message 17")
+        (left,) = [left async for left in services.answering.left_behind("test")]
         assert (left.question, left.placement, left.answer) == (asked, "message 17", None)
-        assert await services.answering.unfinished("slack") == []
+        assert [left async for left in services.answering.left_behind("slack")] == []
         turn = await gather(services.answering.answer(left.question))
         await services.answering.delivered(left.question)
         assert turn.answer.covered
-        assert await services.answering.unfinished("test") == []
+        assert [left async for left in services.answering.left_behind("test")] == []
         assert [message.status for message in await history(services)] == [Status.DELIVERED, Status.DELIVERED]
 
 
-async def test_failed_questions_are_not_left_behind(room: Services, model: ScriptedModel) -> None:
+async def test_failed_questions_are_not_left_behind(
+    services: Services, answering: AnsweringService, engine: BrokenEngine
+) -> None:
     asked = question()
-    await room.answering.accept(asked)
-    with pytest.raises(ModelError):
-        await gather(room.answering.answer(asked))
-    assert len(model.requests) == 1
-    assert await room.answering.unfinished("test") == []
+    await answering.accept(asked)
+    with pytest.raises(AssistantError):
+        await gather(answering.answer(asked))
+    assert len(engine.seen) == 1
+    assert [left async for left in services.answering.left_behind("test")] == []
 
 
 async def test_a_missing_index_is_told_in_words(make_settings: Callable[..., Settings]) -> None:
@@ -296,15 +313,15 @@ class BrokenEngine:
     """An engine with a mistake in it, as a new one may have."""
 
     def __init__(self) -> None:
-        self.seen: list[list[Message]] = []
+        self.seen: list[Memory] = []
         self.broken = True
 
-    async def run(self, question: str, transcript: Sequence[Message]) -> AsyncGenerator[AnswerEvent]:
-        self.seen.append(list(transcript))
-        yield Searching(question)
+    async def run(self, brief: Brief) -> AsyncGenerator[AnswerEvent]:
+        self.seen.append(brief.memory)
+        yield Searching(brief.question)
         if self.broken:
             raise KeyError("postgres://user:secret@host")
-        yield Completed(Answer(f"Answer to {question}"))
+        yield Completed(Answer(f"Answer to {brief.question}"))
 
 
 @pytest.fixture
@@ -313,8 +330,9 @@ def engine() -> BrokenEngine:
 
 
 @pytest.fixture
-def answering(services: Services, engine: BrokenEngine) -> AnsweringService:
-    return AnsweringService(services.sessions, lambda: {Mode.AGENT: engine, Mode.CREW: engine})
+async def answering(services: Services, engine: BrokenEngine) -> AsyncIterator[AnsweringService]:
+    async with answering_with(services, lambda: {Mode.AGENT: engine, Mode.CREW: engine}) as opened:
+        yield opened
 
 
 async def test_a_mistake_in_an_engine_becomes_a_sentence(
@@ -323,7 +341,6 @@ async def test_a_mistake_in_an_engine_becomes_a_sentence(
     with pytest.raises(AssistantError, match="Something broke while answering") as failed:
         await gather(answering.ask(question()))
     assert "secret" not in failed.value.said
-    assert isinstance(failed.value.__cause__, KeyError)
     assert [message.status for message in await history(services)] == [Status.FAILED]
     engine.broken = False
     assert (await gather(answering.ask(question()))).answer.text == f"Answer to {COVERED}"
@@ -338,33 +355,36 @@ async def test_the_reason_of_a_failure_is_kept_beside_the_question(
     assert session.messages == 1
 
 
-async def test_an_engine_is_shown_a_bounded_transcript(answering: AnsweringService, engine: BrokenEngine) -> None:
+async def test_an_engine_is_shown_what_was_said_before_within_bounds(
+    answering: AnsweringService, engine: BrokenEngine
+) -> None:
     engine.broken = False
     for number in range(8):
-        await gather(answering.ask(question(f"Question {number}")))
-    assert [len(transcript) for transcript in engine.seen] == [0, 2, 4, 6, 6, 6, 6, 6]
-    assert [message.text for message in engine.seen[-1]] == [
-        text for n in (4, 5, 6) for text in (f"Question {n}", f"Answer to Question {n}")
-    ]
+        await gather(answering.ask(question(f"Question {number} ".ljust(2_000, "x"))))
+    shown = [[message.text[:11] for message in memory.recent] for memory in engine.seen]
+    assert shown[0] == []
+    assert shown[1] == ["Question 0 ", "Answer to Q"]
+    assert shown[-1] == ["Question 6 ", "Answer to Q"]
+    assert "Question 0" in engine.seen[-1].summary
 
 
 async def test_engines_are_loaded_once_and_again_after_a_failure(services: Services, engine: BrokenEngine) -> None:
     engine.broken = False
     loads = 0
 
-    def load() -> dict[Mode, BrokenEngine]:
+    def load() -> dict[Mode, Engine]:
         nonlocal loads
         loads += 1
         if loads == 1:
             raise RuntimeError("the disk was full")
         return {Mode.AGENT: engine}
 
-    answering = AnsweringService(services.sessions, load)
-    with pytest.raises(AssistantError, match="Something broke"):
-        await gather(answering.ask(question()))
-    turns = await asyncio.gather(*(gather(answering.ask(question(session=f"s{n}"))) for n in range(5)))
-    assert [turn.answer.text for turn in turns] == [f"Answer to {COVERED}"] * 5
-    assert loads == 2
+    async with answering_with(services, load) as answering:
+        with pytest.raises(AssistantError, match="Something broke"):
+            await gather(answering.ask(question()))
+        turns = await asyncio.gather(*(gather(answering.ask(question(session=f"s{n}"))) for n in range(5)))
+        assert [turn.answer.text for turn in turns] == [f"Answer to {COVERED}"] * 5
+        assert loads == 2
 
 
 async def test_a_conversation_can_be_forgotten(room: Services, model: ScriptedModel) -> None:

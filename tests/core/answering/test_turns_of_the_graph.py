@@ -15,7 +15,7 @@ from core.bootstrap import Services
 from core.domain.conversation import Memory, Message
 from core.domain.events import TextDelta
 from core.settings import Settings
-from tests.core.answering.turns import COVERED, UNCOVERED, gather, last_text, roles, said
+from tests.core.answering.asking import COVERED, UNCOVERED, gather, last_text, roles, said
 from tests.emulators.language_model import Hang, ScriptedModel, Text, ToolCall
 
 PUSH = "Call `quill push` [1]."

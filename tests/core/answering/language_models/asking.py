@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any
 
 from langchain_core.messages import AnyMessage, HumanMessage
 from pydantic import BaseModel
@@ -38,7 +39,6 @@ async def said(
 
 def endpoint(double: ScriptedModel, **overrides: object) -> OpenAIEndpoint:
     """The double as an endpoint; failed calls are not repeated unless `llm_retries` says so."""
-    settings = load_settings(
-        **{"llm_base_url": double.base_url, "llm_model": double.name, "llm_retries": 0} | overrides
-    )
+    ours: dict[str, Any] = {"llm_base_url": double.base_url, "llm_model": double.name, "llm_retries": 0}
+    settings = load_settings(**ours | overrides)
     return OpenAIEndpoint(settings.model_endpoints[0], settings)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage
@@ -36,7 +37,12 @@ def chain(*doubles: ScriptedModel, **overrides: object) -> LanguageModel:
     """The doubles in order, the first of them as LLM_BASE_URL."""
     first, *others = doubles
     fallbacks = [{"base_url": double.base_url, "model": double.name} for double in others]
-    settings = {"llm_base_url": first.base_url, "llm_model": first.name, "llm_fallbacks": fallbacks, "llm_retries": 0}
+    settings: dict[str, Any] = {
+        "llm_base_url": first.base_url,
+        "llm_model": first.name,
+        "llm_fallbacks": fallbacks,
+        "llm_retries": 0,
+    }
     return language_model(load_settings(**settings | overrides))
 
 

@@ -104,6 +104,15 @@ async def test_what_a_model_cannot_do_is_left_out_and_remembered(
     assert all("stream_options" in request for request in model.requests)
 
 
+async def test_what_was_left_out_is_remembered_of_askers_who_stop_at_the_reply_too(model: ScriptedModel) -> None:
+    model.respond_with(lambda asked: refused(400) if "stream_options" in asked else Text(PUSH))
+    asked = endpoint(model)
+    for _ in range(2):
+        async with aclosing(asked.stream(HELLO, prompt="agent.v1")) as pieces:
+            await anext(pieces)
+    assert len(model.requests) == 3
+
+
 async def test_question_that_is_not_accepted_takes_nothing_from_the_next_one(model: ScriptedModel) -> None:
     asked = endpoint(model)
     model.script(refused(400, "maximum context length is 4096 tokens"), refused(400, "maximum context length"))

@@ -1,14 +1,22 @@
 """How the tests of this room ask: a question is made, its events are gathered, and what the model was sent is read."""
 
 import uuid
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+from core.answering.engine import Engine
+from core.answering.service import AnsweringService
+from core.answering.turns.budgets import Budgets
+from core.answering.turns.condenser import QuestionList
+from core.answering.turns.memories import Memories
+from core.answering.turns.runner import TurnRunner
 from core.bootstrap import Services
 from core.domain.conversation import Answer, Message, Mode, Question, SessionKey
 from core.domain.events import AnswerEvent, Completed, Passages, Searching, Step, TextDelta
 from core.domain.knowledge import Passage
+from core.storage.spending import Spending
 from tests.emulators.language_model import Json
 
 COVERED = "How do I store a model in Quillstore?"
@@ -61,6 +69,19 @@ class Turn:
 
     def of(self, kind: type[Kind]) -> list[Kind]:
         return [event for event in self.events if isinstance(event, kind)]
+
+
+@asynccontextmanager
+async def answering_with(services: Services, load: Callable[[], dict[Mode, Engine]]) -> AsyncIterator[AnsweringService]:
+    """A service of its own over the same database, with engines of the test."""
+    memories = Memories(services.turns, QuestionList, services.settings.memory_tokens)
+    budgets = Budgets(Spending(services.turns._database), {})
+    answering = AnsweringService(services.sessions, services.turns, TurnRunner(services.turns, load, memories, budgets))
+    await answering.open()
+    try:
+        yield answering
+    finally:
+        await answering.close()
 
 
 def question(text: str = COVERED, session: str = "thread", mode: Mode = Mode.AGENT) -> Question:

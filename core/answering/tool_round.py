@@ -1,0 +1,63 @@
+"""The tool calls of one reply, made one after the other; passages are numbered on from those of the turn.
+
+Comes in: the requests of a model. Goes out: messages for the model, passages that may be cited, calls to store. Used by
+the graph, inside a node: what happens is told through LangGraph's stream.
+"""
+
+import json
+from collections.abc import Iterable
+
+from langchain_core.messages import ToolMessage
+from langgraph.config import get_stream_writer
+
+from core.answering.language_models.model import ToolRequest
+from core.answering.tools import Toolbox
+from core.domain.conversation import ToolCall
+from core.domain.events import AnswerEvent, Passages, Searching, Step
+from core.domain.knowledge import Passage
+
+REPEATED = "You made this very call before. Answer from what it gave."
+
+
+class ToolRound:
+    """Of one reply. `found` passages were numbered before it; calls that were `made` before are not made again."""
+
+    def __init__(self, toolbox: Toolbox, found: int, made: Iterable[ToolRequest]) -> None:
+        self.messages: list[ToolMessage] = []
+        self.passages: list[Passage] = []
+        self.calls: list[ToolCall] = []
+        self.repeats = False
+        self._toolbox = toolbox
+        self._found = found
+        self._made = {_signature(request) for request in made}
+
+    async def make(self, request: ToolRequest) -> None:
+        """Uses one tool and keeps what it gives; what cannot be done is told to the model."""
+        repeated = _signature(request) in self._made
+        self._made.add(_signature(request))
+        self.repeats |= repeated
+        if repeated or request.problem:
+            self._tell_model(request, request.problem or REPEATED)
+            return
+        first = self._found + len(self.passages) + 1
+        tell = get_stream_writer()
+        tell(_announcement(request))
+        use = await self._toolbox.use(request.name, request.arguments, first)
+        if use.passages:
+            tell(Passages(use.passages, first))
+        self._tell_model(request, use.call.result)
+        self.passages += use.passages
+        self.calls.append(use.call)
+
+    def _tell_model(self, request: ToolRequest, text: str) -> None:
+        self.messages.append(ToolMessage(text, tool_call_id=request.id))
+
+
+def _signature(request: ToolRequest) -> str:
+    return f"{request.name} {json.dumps(request.arguments, sort_keys=True)} {request.problem}"
+
+
+def _announcement(request: ToolRequest) -> AnswerEvent:
+    if request.name == "search_mlops_docs":
+        return Searching(str(request.arguments.get("query", "")))
+    return Step("Agent", f"using {request.name}")
