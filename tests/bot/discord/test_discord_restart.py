@@ -1,7 +1,6 @@
 """What a stopped process left behind is finished by the next one, with one answer each."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,11 +8,14 @@ import simcord
 from simcord import ChannelHandle, MemberActor
 
 from bot.discord.client import DiscordChannel
+from bot.rendering import WAITING
+from core.answering.service import AnsweringService
 from core.domain.conversation import Answer, Question, SessionKey
+from core.domain.events import AnswerEvent
 from core.storage.turns import Turns
 from tests.bot.discord.scripted_discord_engine import ScriptedEngine
 
-Restart = Callable[[], "asyncio.Future[None]"]
+Restart = Callable[[], Awaitable[None]]
 
 
 def from_the_bot(channel: ChannelHandle) -> list[str]:
@@ -21,23 +23,27 @@ def from_the_bot(channel: ChannelHandle) -> list[str]:
 
 
 @pytest.fixture
-def hold(simcord_env: simcord.Env, agent_engine: ScriptedEngine) -> None:
-    """The model thinks for ever, until the process is stopped."""
+def hold(simcord_env: simcord.Env, discord_service: AnsweringService, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turns are stored and never begin, until the process is stopped; simcord is told that the bot waits for them."""
+    answer = discord_service.answer
 
-    async def think() -> None:
-        await simcord_env.external_wait(asyncio.Event().wait(), reason="the model thinks")
+    async def never(_: str) -> bool:
+        return True
 
-    agent_engine.hold = think
+    async def followed(question: Question) -> AsyncGenerator[AnswerEvent]:
+        events = answer(question)
+        while event := await simcord_env.external_wait(anext(events, None), reason="the turn never ends"):
+            yield event
+
+    monkeypatch.setattr(discord_service._durability, "start", never)
+    monkeypatch.setattr(discord_service, "answer", followed)
 
 
 @pytest.fixture
 def restart(
-    simcord_env: simcord.Env,
-    make_discord_channel: Callable[[], Awaitable[DiscordChannel]],
-    agent_engine: ScriptedEngine,
+    simcord_env: simcord.Env, make_discord_channel: Callable[[], Awaitable[DiscordChannel]]
 ) -> Callable[[], object]:
     async def again() -> None:
-        agent_engine.hold = None
         await simcord_env.restart_bot((await make_discord_channel()).client)
 
     return again
@@ -49,7 +55,7 @@ async def test_question_in_the_middle_is_answered_into_its_placeholder(
 ) -> None:
     await alice.send(general, f"{bot_mention} What is DVC?")
     [thread] = general.threads
-    assert from_the_bot(thread) == ["_Searching for “What is DVC?”…_"]
+    assert from_the_bot(thread) == [WAITING]
 
     await restart()
 

@@ -77,7 +77,7 @@ async def test_events_come_in_the_order_of_the_work(room: Services, model: Scrip
     model.script(S3_SEARCH, Text("Set `QUILL_BUCKET` [4].", chunk_size=100))
     turn = await ask(room)
     kinds = [type(event).__name__ for event in turn.events]
-    assert kinds == ["Searching", "Passages", "Searching", "Passages", "TextDelta", "Completed"]
+    assert kinds == ["Accepted", "Searching", "Passages", "Searching", "Passages", "TextDelta", "Completed"]
 
 
 async def test_a_second_search_goes_on_numbering_and_can_be_cited(room: Services, model: ScriptedModel) -> None:

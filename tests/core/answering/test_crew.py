@@ -117,7 +117,7 @@ async def test_each_member_is_shown_what_it_works_on(open_crew: Open, told: Told
 
 
 async def test_the_answer_is_shown_as_it_is_written(open_crew: Open, told: ToldModel) -> None:
-    told.script(NOTES, "Call `quill push` [1]. It sends the file.")
+    told.script(NOTES, "Call `quill push` [1]. A pushed model is never changed.")
     turn = await ask(open_crew())
     assert len(turn.deltas) > 1
     assert turn.streamed == turn.answer.text

@@ -28,12 +28,12 @@ from tests.core.answering.asking import (
     roles,
     said,
 )
-from tests.emulators.language_model import Hang, Json, Reply, ScriptedModel, Text
+from tests.emulators.language_model import Hang, ScriptedModel, Text
 
 Room = Callable[..., Awaitable[Services]]
 AN_HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
 THREAD = SessionKey("test", "", "", "thread")
-PUSH = "Call `quill push` [1]."
+PUSH, AGAIN = "Call `quill push` [1].", "To store a model, call `quill push` [1]."
 
 
 async def test_a_question_and_its_answer_are_kept(room: Services, model: ScriptedModel) -> None:
@@ -68,23 +68,13 @@ async def test_a_channel_notes_delivery_itself(room: Services, model: ScriptedMo
 
 
 async def test_two_questions_at_once_in_one_session_are_answered_in_order(room: Services, model: ScriptedModel) -> None:
-    answering = 0
-
-    def reply(_: Json) -> Reply:
-        nonlocal answering
-        answering += 1
-        return Text(f"Answer {answering} [1].")
-
-    model.respond_with(reply)
+    model.script(Text(PUSH), Text(AGAIN))
     first, second = await ask_at_once(room, f"{COVERED} First!", f"{COVERED} Second!")
-    assert (first.answer.text, second.answer.text) == ("Answer 1 [1].", "Answer 2 [1].")
+    assert (first.answer.text, second.answer.text) == (PUSH, AGAIN)
     assert read_question(last_text(model.requests[0])) == f"{COVERED} First!"
     assert roles(model.requests[0]) == ["system", "user"]
     assert roles(model.requests[1]) == ["system", "user", "assistant", "user"]
-    assert [message["content"] for message in model.requests[1]["messages"][1:3]] == [
-        f"{COVERED} First!",
-        "Answer 1 [1].",
-    ]
+    assert [message["content"] for message in model.requests[1]["messages"][1:3]] == [f"{COVERED} First!", PUSH]
 
 
 async def ask_at_once(room: Services, *texts: str) -> list[Turn]:
@@ -99,12 +89,13 @@ async def test_the_second_question_waits_until_the_first_is_answered(room: Servi
     first = asyncio.create_task(ask(room, COVERED))
     await model.wait_for(lambda m: len(m.requests) == 1)
     second = room.answering.ask(question(f"{COVERED} Second!"))
+    assert isinstance(await anext(second), Accepted)
     waiting = asyncio.ensure_future(anext(second))
     await ask_elsewhere(room, model)
     assert not waiting.done()
     first.cancel()
     await asyncio.wait([first])
-    assert isinstance(await waiting, Accepted)
+    assert isinstance(await waiting, Searching)
     model.script(Text(PUSH))
     assert (await gather(second)).answer.text == PUSH
 
@@ -287,17 +278,6 @@ async def test_a_question_left_by_a_crash_is_answered_by_the_next_process(
         assert [message.status for message in await history(services)] == [Status.DELIVERED, Status.DELIVERED]
 
 
-async def test_failed_questions_are_not_left_behind(
-    services: Services, answering: AnsweringService, engine: BrokenEngine
-) -> None:
-    asked = question()
-    await answering.accept(asked)
-    with pytest.raises(AssistantError):
-        await gather(answering.answer(asked))
-    assert len(engine.seen) == 1
-    assert [left async for left in services.answering.left_behind("test")] == []
-
-
 async def test_a_missing_index_is_told_in_words(make_settings: Callable[..., Settings]) -> None:
     settings = make_settings()
     from core.bootstrap import prepare  # noqa: PLC0415
@@ -333,6 +313,17 @@ def engine() -> BrokenEngine:
 async def answering(services: Services, engine: BrokenEngine) -> AsyncIterator[AnsweringService]:
     async with answering_with(services, lambda: {Mode.AGENT: engine, Mode.CREW: engine}) as opened:
         yield opened
+
+
+async def test_failed_questions_are_not_left_behind(
+    services: Services, answering: AnsweringService, engine: BrokenEngine
+) -> None:
+    asked = question()
+    await answering.accept(asked)
+    with pytest.raises(AssistantError):
+        await gather(answering.answer(asked))
+    assert len(engine.seen) == 1
+    assert [left async for left in services.answering.left_behind("test")] == []
 
 
 async def test_a_mistake_in_an_engine_becomes_a_sentence(

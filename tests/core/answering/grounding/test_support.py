@@ -6,20 +6,20 @@ from pathlib import Path
 
 import frontmatter
 import pytest
-from core.answering.extractive import extract
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.answering.grounding.citations import NOT_COVERED_TEXT, UNCITED_NOTE, conclude
 from core.answering.grounding.statements import Kind, blocks
 from core.answering.grounding.support import LONGEST, MARK, Policy, check
+from core.answering.language_models.extractive import extract
 from core.answering.prompts import framed_passages
 from core.domain.conversation import Mode, ToolCall
 from core.domain.knowledge import Document, Passage
 from core.knowledge.index.chunk import chunk
 from tests.core.answering.passages import SUPPORTING, WEAK, passage
 
-SHIPPED = Path(__file__).parents[3] / "data" / "knowledge"
+SHIPPED = Path(__file__).parents[4] / "data" / "knowledge"
 
 MEMORY = """Docker gives a container only 64 MB of shared memory by default. Enlarge it with
 `docker run --shm-size=8g`, or set `num_workers=0` to confirm the cause.
