@@ -83,8 +83,7 @@ class Actions:
 
     async def _resume(self) -> None:
         async for left in self._service.left_behind(PLATFORM):
-            if self._work.claim(left.question.event_id):  # otherwise it was asked a moment ago
-                self._work.start(self._finish(left), left.question.event_id)
+            self._work.start(self._finish(left))  # even while it is delivered again, which will find it stored
 
     async def _finish(self, left: Asked) -> None:
         """Answers a question that was left behind, in the message already posted; or delivers its answer."""

@@ -20,7 +20,7 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 )
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.renderer import render_working
+from bot.slack.renderer import render_said, render_working
 from core.domain.conversation import Question, SessionKey
 
 EDIT_SECONDS = 1.5
@@ -105,8 +105,7 @@ class Messenger:
             return
         self._last_edit = time.monotonic()
         try:
-            blocks = render_working(text, question.event_id)
-            await self._edit(question.session, ts, text=text[:UPDATE_TEXT], blocks=blocks)
+            await self._edit(question.session, ts, text, render_working(text, question.event_id))
         except (SlackApiError, *OUT_OF_REACH) as error:
             _log.debug("progress was not shown: %s", error)
 
@@ -120,7 +119,7 @@ class Messenger:
         for number, text in enumerate(parts):
             place = posted.get(number) or (ts if number == 0 else "")
             if place:
-                await self._edit(question.session, place, markdown_text=text)
+                await self._edit(question.session, place, text, render_said(text))
             else:
                 await self.post(question, text, number)
 
@@ -136,8 +135,9 @@ class Messenger:
         )
         return str(reply["ts"])
 
-    async def _edit(self, session: SessionKey, ts: str, **content: Any) -> None:
-        await self._editor.chat_update(channel=session.channel, ts=ts, **content)
+    async def _edit(self, session: SessionKey, ts: str, text: str, blocks: list[dict[str, Any]]) -> None:
+        """Edits a message with blocks: without any, Slack may leave those that stand there, and the button with them."""
+        await self._editor.chat_update(channel=session.channel, ts=ts, text=text[:UPDATE_TEXT], blocks=blocks)
 
 
 def is_passing(error: SlackApiError) -> bool:

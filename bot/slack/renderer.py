@@ -1,6 +1,6 @@
 """Renders answers for Slack.
 
-Comes in: domain events and answers. Goes out: Markdown for `markdown_text`, in parts that Slack takes. Pure.
+Comes in: domain events and answers. Goes out: Markdown, in parts that Slack takes, and blocks around it. Pure.
 """
 
 import re
@@ -13,7 +13,7 @@ from core.domain.events import AnswerEvent
 from core.errors import AssistantError
 
 MARKDOWN_LIMIT = 12_000
-"""Characters of `markdown_text`."""
+"""Characters of `markdown_text`, and of all Markdown blocks of a message."""
 
 PART_LIMIT = MARKDOWN_LIMIT - 500
 
@@ -27,6 +27,11 @@ def render_progress(event: AnswerEvent, text: str) -> str:
     return _within(defused(progress(event, text)))
 
 
+def render_said(text: str) -> list[dict[str, Any]]:
+    """The blocks of a message that says `text` and nothing else."""
+    return [{"type": "markdown", "text": text}]
+
+
 def render_working(text: str, event_id: str) -> list[dict[str, Any]]:
     """The blocks of a message in which an answer is being made, with the button that stops it."""
     button = {
@@ -35,7 +40,7 @@ def render_working(text: str, event_id: str) -> list[dict[str, Any]]:
         "value": event_id,
         "text": {"type": "plain_text", "text": STOP},
     }
-    return [{"type": "markdown", "text": text}, {"type": "actions", "elements": [button]}]
+    return [*render_said(text), {"type": "actions", "elements": [button]}]
 
 
 def render_stopped(text: str) -> str:

@@ -142,7 +142,7 @@ def test_migrate_goes_down_and_up_again(run: Run) -> None:
 
     assert (down.returncode, up.returncode) == (0, 0)
     assert "✓ The database is at revision base." in down.stdout
-    assert "✓ The database is at revision 0002" in up.stdout
+    assert "✓ The database is at revision 0003" in up.stdout
 
 
 def test_corrupt_index_is_named_and_rebuilt_and_the_history_is_still_there(run: Run, var_dir: Path) -> None:
@@ -204,10 +204,12 @@ def test_question_that_cannot_be_asked(run: Run, question: str, said: str) -> No
     refused(run("ask", question), said)
 
 
-def test_model_that_is_not_there(run: Run) -> None:
-    refused(
-        run("ask", PUSH, llm_base_url="http://127.0.0.1:1/v1", llm_retries=0), "The language model cannot be reached"
-    )
+def test_model_that_is_not_there_is_quoted_for_with_the_reason(run: Run) -> None:
+    done = run("ask", PUSH, llm_base_url="http://127.0.0.1:1/v1", llm_retries=0)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "The language model cannot be reached right now, so this is quoted from the knowledge base:" in done.stdout
+    assert "quill push churn" in done.stdout
 
 
 def test_postgres_that_is_not_there(run: Run) -> None:

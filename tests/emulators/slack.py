@@ -368,6 +368,8 @@ class WebApi(SocketMode):
     def _update(self, a: Json) -> Json:
         message = self._own_message(a, "cant_update_message")
         text, blocks = read_content(a)
+        if message.blocks and not (a.get("text") or blocks):
+            self.violations.append("chat.update: without text or blocks, the blocks of a message stay")
         if len(a.get("text") or "") > UPDATE_TEXT:
             raise Refusal("msg_too_long", f"text of {len(text)} characters")
         since = time.monotonic() - 60
@@ -586,7 +588,7 @@ def read_content(a: Json) -> tuple[str, list[Json]]:
         raise Refusal("invalid_blocks", wrong)
     if not (text or markdown or blocks):
         raise Refusal("no_text", "nothing to show")
-    return text or markdown or flatten(blocks), blocks
+    return flatten(blocks) or text or markdown, blocks
 
 
 def block_faults(blocks: list[Json]) -> Iterator[str]:

@@ -49,11 +49,13 @@ async def test_events_tell_the_answer_as_it_is_made(caller: Any, path: str) -> N
     events = await caller.events(path, {"message": PUSH, "session_id": "mine"})
     names = [event.name for event in events]
 
-    assert names[:2] == ["searching", "passages"]
+    assert names[:3] == ["accepted", "searching", "passages"]
     assert names[-1] == "completed"
     assert names.count("completed") == 1
-    assert events[0].data == {"query": PUSH}
-    assert events[1].data["sources"][0]["number"] == 1
+    assert events[0].data.keys() == {"turn_id", "session_id"}
+    assert events[0].data["session_id"] == "mine"
+    assert events[1].data == {"query": PUSH}
+    assert events[2].data["sources"][0]["number"] == 1
     completed = events[-1].data
     assert completed["session_id"] == "mine"
     assert completed["sources"]
@@ -67,7 +69,7 @@ async def test_events_survive_line_separators_in_a_question(caller: Any) -> None
     strange = "How do I push\u2028a\u2029model to\r\nQuillstore?"
     events = await caller.events("/chat", {"message": strange})
 
-    assert events[0].data["query"] == strange
+    assert events[1].data["query"] == strange
     assert events[-1].name == "completed"
 
 
@@ -206,41 +208,49 @@ async def test_wrong_doors_are_told_in_the_same_form(caller: Any, method: str, p
 # the model
 
 
-async def test_model_that_is_down_is_told_and_the_question_kept_as_failed(
-    model_caller: Any, http_model: ScriptedModel
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (Failure(500), "The language model is down right now"),
+        (Failure(429), "The language model is receiving too many questions"),
+        (Failure(401, {"error": {"message": "no"}}), "The language model refused our key"),
+    ],
+)
+async def test_model_that_gives_no_answer_is_quoted_for_with_the_reason(
+    model_caller: Any, http_model: ScriptedModel, failure: Failure, reason: str
 ) -> None:
-    http_model.script(Failure(500))
+    http_model.script(failure)
     reply = await model_caller.post("/chat", json={"message": PUSH, "session_id": "mine"})
-    [asked] = (await model_caller.get("/history/mine")).json()["messages"]
+    asked, _ = (await model_caller.get("/history/mine")).json()["messages"]
 
-    assert reply.status_code == 503
-    assert reply.json() == {
-        "detail": "The language model is down right now. Ask again in a few minutes.",
-        "retry": True,
-    }
-    assert asked["status"] == "failed"
-
-
-async def test_model_that_refuses_our_key_is_not_worth_a_retry(model_caller: Any, http_model: ScriptedModel) -> None:
-    http_model.script(Failure(401, {"error": {"message": "no"}}))
-    reply = await model_caller.post("/chat", json={"message": PUSH})
-
-    assert (reply.status_code, reply.json()["retry"]) == (503, False)
-    assert "LLM_API_KEY" in reply.json()["detail"]
+    assert reply.status_code == 200
+    first, *rest = reply.json()["response"].split("\n")
+    assert first == f"{reason}, so this is quoted from the knowledge base:"
+    assert "quill push churn ./model.bin --label candidate" in rest
+    assert (reply.json()["model"], reply.json()["covered"]) == ("extractive", True)
+    assert asked["status"] == "delivered"
 
 
-@pytest.mark.parametrize("reply", [Failure(500), Cut("The answer beg")])
-async def test_failure_in_the_stream_is_its_last_event(
-    model_caller: Any, http_model: ScriptedModel, reply: Any
-) -> None:
-    http_model.script(reply)
+async def test_failure_in_the_stream_is_its_last_event(model_caller: Any, http_model: ScriptedModel) -> None:
+    http_model.script(Cut("To store a model in Quillstore, call"))
     events = await model_caller.events("/chat", {"message": PUSH, "session_id": "mine"})
 
+    assert "delta" in [event.name for event in events]
     assert [event.name for event in events if event.name in {"completed", "error"}] == ["error"]
     assert events[-1].name == "error"
-    assert events[-1].data["retry"] is True
-    assert events[-1].data["detail"].startswith("The language model ")
+    assert events[-1].data == {
+        "detail": "The language model stopped in the middle of its answer. Ask again in a moment.",
+        "retry": True,
+    }
     assert (await model_caller.get("/history/mine")).json()["messages"][0]["status"] == "failed"
+
+
+async def test_failure_without_a_stream_is_a_status(model_caller: Any, http_model: ScriptedModel) -> None:
+    http_model.script(Cut("To store a model in Quillstore, call"))
+    reply = await model_caller.post("/chat", json={"message": PUSH})
+
+    assert (reply.status_code, reply.json()["retry"]) == (503, True)
+    assert reply.json()["detail"].startswith("The language model stopped in the middle")
 
 
 async def test_text_of_the_model_is_streamed_with_checked_citations(
@@ -257,7 +267,7 @@ async def test_text_of_the_model_is_streamed_with_checked_citations(
 async def test_caller_who_leaves_in_the_middle_leaves_no_question_stuck(
     model_caller: Any, http_model: ScriptedModel
 ) -> None:
-    http_model.script(Hang("The answer begins"), Text("Use `quill push` [1]."))
+    http_model.script(Hang("To store a model, call"), Text("Use `quill push` [1]."))
     left = asyncio.Event()
     received: list[bytes] = []
     request = json.dumps({"message": PUSH, "session_id": "mine"}).encode()
@@ -282,10 +292,10 @@ async def test_caller_who_leaves_in_the_middle_leaves_no_question_stuck(
 
     async with asyncio.timeout(60):
         await model_caller.app(scope, receive, send)
-        while (await model_caller.services.sessions.transcript(SessionKey.http("mine")))[0].status != "failed":  # noqa: ASYNC110
+        while (await model_caller.services.sessions.transcript(SessionKey.http("mine")))[0].status != "stopped":  # noqa: ASYNC110
             await asyncio.sleep(0.01)  # until the status is written
         await http_model.wait_for(lambda m: m.abandoned == 1)
         again = await model_caller.post("/chat", json={"message": PUSH, "session_id": "mine"})
 
-    assert b"event: searching" in received[1]
+    assert b"event: accepted" in received[1]
     assert again.status_code == 200

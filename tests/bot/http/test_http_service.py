@@ -194,7 +194,7 @@ async def test_api_document_tells_every_endpoint_and_is_whole(caller: Any) -> No
 
     assert document["openapi"].startswith("3.")
     assert set(document["paths"]) == {
-        "/", "/health", "/chat", "/crew-chat", "/history/{session_id}", "/index-docs", "/search",
+        "/", "/health", "/chat", "/chat/{turn_id}", "/crew-chat", "/history/{session_id}", "/index-docs", "/search",
         "/sources", "/sources/check", "/sources/{name}", "/sources/{name}/check", "/sources/{name}/pages",
         "/sources/{name}/upload", "/index/versions", "/index/versions/{version}/promote", "/index/changes",
         "/index/rollback", "/index/evaluate",
@@ -203,6 +203,7 @@ async def test_api_document_tells_every_endpoint_and_is_whole(caller: Any) -> No
     assert upload["multipart/form-data"]["schema"]["properties"]["files"]["type"] == "array"
     assert references <= document["components"]["schemas"].keys()
     assert set(document["paths"]["/history/{session_id}"]) == {"get", "delete"}
+    assert set(document["paths"]["/chat/{turn_id}"]) == {"delete"}
     assert "text/event-stream" in document["paths"]["/chat"]["post"]["responses"]["200"]["content"]
     described = document["paths"]["/chat"]["post"]["responses"]
     assert {"200", "401", "422", "503"} <= described.keys()

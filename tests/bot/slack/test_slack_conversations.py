@@ -9,22 +9,14 @@ from bot.slack import messenger
 from bot.slack.app import SlackChannel
 from bot.slack.renderer import MARKDOWN_LIMIT
 from core.settings import Settings
-from tests.emulators.language_model import Failure, Hang, ScriptedModel, Text, ToolCall
+from tests.bot.slack.conversation import answered, buttons, settled
+from tests.emulators.language_model import Cut, Failure, Hang, ScriptedModel, Text, ToolCall
 from tests.emulators.slack import BOT_USER, SlackDouble, event_payload
 
 PUSH = "How do I push a model to Quillstore?"
+BEGINNING = "To store a model in Quillstore, call"
 WAITING_JOB = "Why does a Drumline job stay in the state waiting?"
 NO_WORDS = {"type": "message", "subtype": "file_share", "user": "U0ADA", "files": [{"id": "F1"}], "text": ""}
-
-
-def answered(slack: SlackDouble, thread: str, count: int = 1) -> bool:
-    """Whether so many messages with sources stand in a thread."""
-    return sum("**Sources**" in message.text for message in slack.bot_messages(thread_ts=thread)) >= count
-
-
-async def settled(slack: SlackDouble) -> None:
-    """Everything that was delivered is acknowledged, so that what is not there now will not come."""
-    await slack.wait_for(lambda s: all(envelope.acks or envelope.abandoned for envelope in s.envelopes))
 
 
 async def test_mention_is_answered_once_in_its_thread(channel: SlackChannel, slack: SlackDouble) -> None:
@@ -204,21 +196,34 @@ async def test_question_that_the_pages_do_not_cover_names_the_nearest(
     assert reply.text.startswith("The knowledge base does not cover this.")
 
 
-async def test_failure_of_the_model_is_told_in_words(
+async def test_model_that_gives_no_answer_is_quoted_for_with_the_reason(
     model_channel: SlackChannel, slack: SlackDouble, model: ScriptedModel  # noqa: ARG001
 ) -> None:  # fmt: skip
     model.script(Failure(500))
     act = await slack.mention(PUSH)
+    await slack.wait_for(lambda s: answered(s, act.ts))
+
+    [reply] = slack.bot_messages()
+    assert reply.text.startswith("The language model is down right now, so this is quoted from the knowledge base:\n")
+    assert "quill push churn" in reply.text
+
+
+async def test_answer_that_breaks_off_is_told_in_words(
+    model_channel: SlackChannel, slack: SlackDouble, model: ScriptedModel  # noqa: ARG001
+) -> None:  # fmt: skip
+    model.script(Cut(BEGINNING))
+    act = await slack.mention(PUSH)
     await slack.wait_for(lambda s: any(m.text.startswith(":warning:") for m in s.bot_messages(thread_ts=act.ts)))
 
     [reply] = slack.bot_messages()
-    assert reply.text == ":warning: The language model is down right now. Ask again in a few minutes."
+    assert reply.text == ":warning: The language model stopped in the middle of its answer. Ask again in a moment."
+    assert not buttons(reply)
 
 
 async def test_conversation_goes_on_after_a_failure(
     model_channel: SlackChannel, slack: SlackDouble, model: ScriptedModel  # noqa: ARG001
 ) -> None:  # fmt: skip
-    model.script(Failure(500), Text("Use `quill push` [1]."))
+    model.script(Cut(BEGINNING), Text("Use `quill push` [1]."))
     act = await slack.mention(PUSH)
     await slack.wait_for(lambda s: any(m.text.startswith(":warning:") for m in s.bot_messages(thread_ts=act.ts)))
     await slack.say(PUSH, thread_ts=act.ts)
