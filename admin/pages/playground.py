@@ -113,7 +113,8 @@ class Turn:
             with ui.element("div").classes("working") as self._working:
                 ui.spinner("dots", size="1.4rem")
                 self._doing = ui.label("Thinking")
-                self._stop = ui.button("Stop").props("flat dense no-caps").classes("stop")
+                self._stop = ui.button("Stop").props("flat no-caps").classes("stop")
+            self._stop.set_visibility(False)
 
     @property
     def gone(self) -> bool:
@@ -128,7 +129,7 @@ class Turn:
         """Takes one event into the view."""
         match event:
             case Accepted():
-                pass
+                self._stop.set_visibility(True)
             case Queued(position):
                 self._doing.set_text(f"Number {position} in line")
             case Searching(query):

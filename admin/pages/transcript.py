@@ -9,6 +9,8 @@ from admin.theme import empty, frame, heading
 from core.bootstrap import Services
 from core.domain.conversation import Message, Session, Status
 
+UNFINISHED = {Status.PENDING: "Waiting", Status.ANSWERED: "Being delivered", Status.STOPPED: "Stopped"}
+
 
 def add_pages(services: Services) -> None:
     """Adds `/sessions/{id}`."""
@@ -54,5 +56,5 @@ def _fate(message: Message) -> None:
         with ui.element("div").classes("failed"):
             ui.label("Failed").classes("badge bad")
             ui.label(message.note or "This question got no answer.")
-    elif message.status is not Status.DELIVERED:
-        ui.label("Waiting" if message.status is Status.PENDING else "Being delivered").classes("badge")
+    elif message.status in UNFINISHED:
+        ui.label(UNFINISHED[message.status]).classes("badge")

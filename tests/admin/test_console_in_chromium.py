@@ -138,6 +138,8 @@ async def _log_in(page: Page, console: str) -> None:
 async def _ask(page: Page, question: str, said: str) -> Locator:
     """Asks in the playground, with the keyboard; gives the answer, which says something."""
     await page.get_by_role("link", name="Playground").click()
+    await page.wait_for_url("**/playground")
+    await page.wait_for_function("window.did_handshake")  # or Enter may overtake the text on its way to the server
     await page.get_by_label("Your question").fill(question)
     await page.keyboard.press("Enter")
     answer = page.locator('[data-role="assistant"]')

@@ -1,11 +1,14 @@
-from collections.abc import AsyncGenerator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator
 
 import pytest
 from nicegui import Client, ui
 from nicegui.testing import User
 
+from core.answering.engine import Brief
+from core.answering.turns.line import Line
 from core.bootstrap import Services
-from core.domain.conversation import Answer, Message, Mode, Status
+from core.domain.conversation import Answer, Mode, Status
 from core.domain.events import AnswerEvent, Completed, Searching, Step, TextDelta
 from core.errors import ModelError
 
@@ -92,11 +95,25 @@ class Scripted:
     def __init__(self, *events: AnswerEvent | Exception) -> None:
         self._events = events
 
-    async def run(self, question: str, transcript: Sequence[Message]) -> AsyncGenerator[AnswerEvent]:  # noqa: ARG002
+    async def run(self, brief: Brief) -> AsyncGenerator[AnswerEvent]:  # noqa: ARG002
         for event in self._events:
             if isinstance(event, Exception):
                 raise event
             yield event
+
+
+class Endless(Scripted):
+    """Says what the test gives it and then nothing more; `ended` once it was stopped."""
+
+    ended = False
+
+    async def run(self, brief: Brief) -> AsyncGenerator[AnswerEvent]:
+        try:
+            async for event in super().run(brief):
+                yield event
+            await asyncio.Event().wait()
+        finally:
+            self.ended = True
 
 
 @pytest.fixture
@@ -148,6 +165,51 @@ async def test_failure_is_told_in_one_sentence_and_asking_again_is_possible(
     assert question.status is Status.FAILED
     ask(owner, "And now?")
     await owner.should_see("And now?")
+
+
+@pytest.fixture
+async def endless_agent(console_services: Services) -> Endless:
+    """An agent that begins to answer and does not end."""
+    agent = Endless(Searching("what is asked"), TextDelta("A beginning"))
+    (await console_services.answering.warm_up())[Mode.AGENT] = agent
+    return agent
+
+
+async def test_answer_in_the_making_can_be_stopped_and_what_was_written_stays(
+    owner: User, console_services: Services, endless_agent: Endless
+) -> None:
+    await owner.open("/playground")
+    ask(owner, "Who answers?")
+    await owner.should_see("A beginning", retries=PATIENCE)
+
+    owner.find(kind=ui.button, content="Stop").click()
+
+    await owner.should_see("Stopped", retries=PATIENCE)
+    await owner.should_see("A beginning")
+    await owner.should_not_see(kind=ui.button, content="Stop")
+    await owner.should_not_see("No answer")
+    assert endless_agent.ended
+    assert next(iter(owner.find(kind=ui.button, content="Ask").elements)).enabled
+    (session,) = await console_services.sessions.list()
+    (question,) = await console_services.sessions.transcript(session.key)
+    assert question.status is Status.STOPPED
+
+
+async def test_question_that_waits_for_its_turn_shows_its_place_and_can_be_stopped(
+    owner: User, console_services: Services, endless_agent: Endless
+) -> None:
+    line = Line(places=1, room=10)
+    console_services.answering._runner._lines[Mode.AGENT] = line
+    await owner.open("/playground")
+
+    async with line.place("somebody", "else", lambda _: None):
+        ask(owner, "Who answers?")
+        await owner.should_see("Number 1 in line", retries=PATIENCE)
+        owner.find(kind=ui.button, content="Stop").click()
+        await owner.should_see("Stopped", retries=PATIENCE)
+
+    assert len(line) == 0
+    assert not endless_agent.ended
 
 
 async def test_leaving_ends_the_turn_quietly(owner: User, console_services: Services) -> None:

@@ -148,18 +148,21 @@ async def test_hostile_text_is_shown_as_text(owner: User, console_services: Serv
     assert "href" not in html
 
 
-async def test_failed_and_waiting_questions_and_uncovered_answers_are_marked(
+async def test_failed_stopped_and_waiting_questions_and_uncovered_answers_are_marked(
     owner: User, console_services: Services
 ) -> None:
     await hold(console_services, "Best pizza?", Answer("No page on it.", covered=False, citations=(citation(),)))
     await hold(console_services, "Broken?", None)
     await console_services.turns.fail("event-Broken?", "The language model cannot be reached.")
+    await hold(console_services, "Never mind?", None)
+    await console_services.turns.stop("event-Never mind?", "Stopped, as you wished.")
     session_id = await hold(console_services, "Still there?", None)
 
     await owner.open(f"/sessions/{session_id}")
 
-    for text in ("Not covered by the knowledge base", "Nearest pages", "Failed", "Waiting"):
+    for text in ("Not covered by the knowledge base", "Nearest pages", "Failed", "Stopped", "Waiting"):
         await owner.should_see(text)
+    await owner.should_not_see("Being delivered")
 
 
 async def test_unknown_session_says_so(owner: User) -> None:

@@ -14,11 +14,13 @@ FATES = {
     "ConfigurationError": False,
     "InputError": False,
     "UnknownSession": False,
+    "UnknownTurn": False,
     "UnknownSource": False,
     "NameTaken": False,
     "UnknownVersion": False,
     "StorageError": True,
     "SchemaOutdated": False,
+    "StorageFull": False,
     "KnowledgeError": False,
     "Unreadable": False,
     "IndexMissing": False,
@@ -32,6 +34,9 @@ FATES = {
     "PageGone": False,
     "ModelError": True,
     "ModelRejected": False,
+    "QuestionRejected": False,
+    "TurnStopped": False,
+    "Overloaded": True,
     "ChannelError": False,
 }
 
