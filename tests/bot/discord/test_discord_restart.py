@@ -65,6 +65,32 @@ async def test_question_in_the_middle_is_answered_into_its_placeholder(
 
 
 @pytest.mark.usefixtures("hold")
+async def test_placeholder_whose_place_was_not_stored_is_found_by_its_button(
+    general: ChannelHandle, alice: MemberActor, bot_mention: str, restart: Restart, discord_turns: Turns
+) -> None:
+    asked = await alice.send(general, f"{bot_mention} What is DVC?")
+    await discord_turns.place(f"discord:{asked.id}", "")
+
+    await restart()
+
+    [thread] = general.threads
+    assert from_the_bot(thread) == ["The agent on What is DVC?"]
+
+
+@pytest.mark.usefixtures("hold")
+async def test_placeholder_in_a_direct_message_whose_place_was_not_stored_is_found(
+    alice: MemberActor, restart: Restart, discord_turns: Turns
+) -> None:
+    first = await alice.send_dm("What is DVC?")
+    await alice.send_dm("And Git LFS?")
+    await discord_turns.place(f"discord:{first.id}", "")
+
+    await restart()
+
+    assert from_the_bot(alice.user.dm_channel) == ["The agent on What is DVC?", "The agent on And Git LFS?"]
+
+
+@pytest.mark.usefixtures("hold")
 async def test_slash_command_in_the_middle_is_answered_into_its_response(
     general: ChannelHandle, alice: MemberActor, restart: Restart
 ) -> None:
