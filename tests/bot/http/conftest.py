@@ -28,8 +28,10 @@ class Caller(httpx.AsyncClient):
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         super().__init__(transport=transport, base_url="http://assistant.test", headers=headers, timeout=60)
 
-    async def events(self, path: str, body: dict[str, Any] | None = None) -> list[Event]:
-        reply = await self.post(path, json=body, headers={"Accept": "text/event-stream"})
+    async def events(
+        self, path: str, body: dict[str, Any] | None = None, headers: dict[str, str] | None = None
+    ) -> list[Event]:
+        reply = await self.post(path, json=body, headers={"Accept": "text/event-stream", **(headers or {})})
         assert reply.status_code == 200, reply.text
         assert reply.headers["content-type"].startswith("text/event-stream")
         blocks = [
