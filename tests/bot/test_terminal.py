@@ -10,7 +10,7 @@ from rich.console import Console
 
 from bot.terminal import RefreshBar, how_far, show_answer, show_refresh
 from core.domain.conversation import Answer, Citation
-from core.domain.events import Completed, Searching, Step, TextDelta
+from core.domain.events import Accepted, Completed, Queued, Searching, Step, TextDelta
 from core.domain.knowledge import Change, IndexVersion, Progress, RefreshRun, RunStatus, Stage
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -70,6 +70,15 @@ async def test_long_lines_and_addresses_are_not_broken(console: Console) -> None
 
     assert "word " * 40 + "end" in printed(console)
     assert address in printed(console)
+
+
+async def test_place_in_line_is_told_until_it_is_our_turn(console: Console) -> None:
+    waiting = given(Accepted("x"), Queued(3), Queued(1), Searching("drift"), TextDelta("Yes."), Completed(Answer("Yes.")))
+    await show_answer(waiting, console)
+
+    assert printed(console) == (
+        "You are third in line…\nYou are first in line…\nSearching for “drift”…\nYes.\n"
+    )
 
 
 async def test_answer_that_never_completes_gives_none(console: Console) -> None:
