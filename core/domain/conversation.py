@@ -144,6 +144,7 @@ class Answer:
     """What was said. `covered` is False when the knowledge base has nothing to support an answer.
 
     When covered, `citations` back the text; otherwise they are the nearest pages. `note` is said under the text.
+    `message_id` is there once it is stored.
     """
 
     text: str
@@ -155,6 +156,7 @@ class Answer:
     note: str = ""
     milliseconds: int = 0
     trace: Trace = field(default_factory=Trace, compare=False, repr=False)
+    message_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

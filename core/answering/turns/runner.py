@@ -155,8 +155,8 @@ class TurnRunner:
             allowance = await self._budgets.allowance(question)
             memory = self._memories.recall(begun.memory)
             answer = await self._answered(turn, begun.asked, memory, allowance)
-        await self._store(turn, answer)
-        turn.tell(Completed(answer))
+        stored = await self._store(turn, answer)
+        turn.tell(Completed(stored))
         self._later(self._afterwards(begun, answer))
 
     async def _in_order(self, turn: Turn) -> Begun | None:
@@ -191,14 +191,15 @@ class TurnRunner:
         spent = int((time.monotonic() - started) * 1000)
         return replace(answer, milliseconds=spent, note=note, trace=trace)
 
-    async def _store(self, turn: Turn, answer: Answer) -> None:
-        """Stores an answer. Raises TurnStopped when nobody wants it any more."""
+    async def _store(self, turn: Turn, answer: Answer) -> Answer:
+        """The answer as it is stored. Raises TurnStopped when nobody wants it any more."""
         status = Status.DELIVERED if turn.waited_for else Status.ANSWERED
-        if await patiently(lambda: self._turns.complete(turn.event_id, answer, status)):
-            return
+        if message := await patiently(lambda: self._turns.complete(turn.event_id, answer, status)):
+            return replace(answer, message_id=message)
         asked = await patiently(lambda: self._turns.get(turn.event_id))
         if asked is None or asked.answer is None:  # otherwise it was stored, and the connection broke on the way back
             raise stopped()
+        return asked.answer
 
     async def _conclude(self, turn: Turn) -> None:
         """Writes down how a turn ended without an answer, and tells its followers."""
