@@ -46,6 +46,7 @@ class AnsweringService:
         self._turns = turns
         self._runner = runner
         self._durability: Durability = InMemory()
+        self._draining = False
         self._refused: OrderedDict[str, None] = OrderedDict()
 
     async def open(self, durability: Durability | None = None) -> None:
@@ -55,7 +56,8 @@ class AnsweringService:
         self._runner.opened(self._durability)
 
     async def drain(self, patience: float) -> None:
-        """Lets running turns end for up to `patience` seconds."""
+        """Lets running turns end for up to `patience` seconds. Who leaves from now on was sent away by us."""
+        self._draining = True
         await self._runner.idle(patience)
 
     async def close(self) -> None:
@@ -115,7 +117,7 @@ class AnsweringService:
                 async for event in events:
                     yield event
         except (GeneratorExit, asyncio.CancelledError):
-            if fresh:
+            if fresh and not self._draining:
                 await asyncio.shield(self.stop(question.event_id))
             raise
 
