@@ -83,7 +83,7 @@ class AnsweringService:
             if len(self._refused) > REMEMBERED_REFUSALS:
                 self._refused.popitem(last=False)
             raise
-        return await self._accept(question, waited_for=False)
+        return await self._accept(question, kept=True)
 
     async def answer(self, question: Question) -> AsyncGenerator[AnswerEvent]:
         """Follows the turn of an accepted question, wherever it runs. Raises AssistantError as it does."""
@@ -108,7 +108,7 @@ class AnsweringService:
         A question that was asked before is answered as it was then.
         """
         self._check(question)
-        fresh = await self._accept(question, waited_for=True)
+        fresh = await self._accept(question, kept=False)
         if not fresh:
             await self._check_same(question)
         try:
@@ -183,11 +183,11 @@ class AnsweringService:
         check_text(question.text)
         self._runner.check(question.mode)
 
-    async def _accept(self, question: Question, *, waited_for: bool) -> bool:
-        turn = await self._turns.claim(question, self._durability.executor)
+    async def _accept(self, question: Question, *, kept: bool) -> bool:
+        turn = await self._turns.claim(question, self._durability.executor if kept else "")
         if turn is None:
             return False
-        self._runner.expect(Asked(question, turn, Status.PENDING), waited_for=waited_for)
+        self._runner.expect(Asked(question, turn, Status.PENDING, kept=kept))
         await self._begin(question.event_id)
         return True
 

@@ -199,7 +199,8 @@ class Session:
 class Asked:
     """A stored question: its turn in its session, how far it has come, and where its reply stands.
 
-    `answer` is there once it was given; `note` says why there will be none.
+    `answer` is there once it was given; `note` says why there will be none. It is `kept` when a process has promised to
+    deliver the answer; otherwise its asker takes it, or finds it in the history.
     """
 
     question: Question
@@ -208,6 +209,7 @@ class Asked:
     placement: str = ""
     answer: Answer | None = None
     note: str = ""
+    kept: bool = False
 
 
 @dataclass(frozen=True)
