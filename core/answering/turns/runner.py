@@ -168,9 +168,12 @@ class TurnRunner:
             if begun.asked.status is not Status.PENDING:
                 return None
             turn.asked = begun.asked
-            if not (begun.waits or self._is_behind(begun.asked)):
+            if self._is_behind(begun.asked):
+                await self._news()
+            elif begun.waits:
+                await self._news(WAIT_SECONDS)
+            else:
                 return begun
-            await self._news(WAIT_SECONDS)
 
     def _is_behind(self, asked: Asked) -> bool:
         """Whether an earlier question of the same session is being answered here."""
@@ -254,9 +257,12 @@ class TurnRunner:
     async def _watch_stops(self) -> None:
         while True:
             await asyncio.sleep(STOP_WATCH_SECONDS)
+            running = [*self._live.values()]
             try:
-                for event_id in await self._turns.stopped_among(list(self._live)):
-                    self._live[event_id].stop()
+                gone = await self._turns.stopped_among([turn.event_id for turn in running]) if running else []
+                for turn in running:
+                    if turn.event_id in gone:
+                        turn.stop()
             except StorageError as error:
                 _log.warning("it cannot be seen which turns were stopped: %s", error)
 
