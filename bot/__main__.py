@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from bot import index_commands, source_commands
+from bot import history_command, index_commands, replay_command, source_commands
 from bot.starting import complaints, console, prepared_settings, read_settings
 from core.errors import AssistantError
 
@@ -30,6 +30,8 @@ app.add_typer(index_commands.versions, name="versions")
 app.command()(index_commands.promote)
 app.command()(index_commands.rollback)
 app.command()(index_commands.evaluate)
+app.command()(history_command.history)
+app.command()(replay_command.replay)
 
 
 class Engine(StrEnum):

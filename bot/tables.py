@@ -33,6 +33,14 @@ def warn(said: str, console: Console) -> None:
     console.print(Text.assemble(("! ", "yellow"), said), soft_wrap=True)
 
 
+def table_of(rows: Sequence[Reply], *columns: str) -> Table:
+    """Rows under their columns; a cell may have several lines."""
+    table = _table(*columns, numbers=set())
+    for row in rows:
+        _row(table, *(str(row[column]) for column in columns))
+    return table
+
+
 def show_sources(sources: Sequence[Reply], console: Console) -> None:
     """The sources, a line each, and below them what is wrong with some."""
     table = _table("source", "kind", "product", "pages", "last look", "", numbers={"pages"})

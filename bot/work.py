@@ -8,6 +8,9 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 
+LAST_WORD_SECONDS = 2.0
+"""How long answers that have ended may take to be delivered once the channel stops."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -18,6 +21,7 @@ class Work:
         self._platform = platform
         self._refusal = refusal
         self._tasks: set[asyncio.Task[None]] = set()
+        self._lasting: set[asyncio.Task[None]] = set()
         self._claimed: set[str] = set()
 
     def claim(self, event_id: str) -> bool:
@@ -31,6 +35,13 @@ class Work:
         """Lets a question go that turned out to need no work."""
         self._claimed.discard(event_id)
 
+    def keep(self, task: Coroutine[None, None, None], name: str) -> None:
+        """Begins, unless it runs, a task that lasts as long as the channel."""
+        if self.claim(name):
+            self._lasting.add(self.start(task, name))
+        else:
+            task.close()
+
     def start(self, task: Coroutine[None, None, None], event_id: str = "") -> asyncio.Task[None]:
         """Begins a task; the question that it was claimed for is released at its end."""
         running = asyncio.create_task(self._told(task))
@@ -40,7 +51,10 @@ class Work:
         return running
 
     async def stop(self) -> None:
-        """Stops all tasks; questions among them are resumed at the next start."""
+        """Stops all tasks, once those of questions had a moment to say their last word; the next start resumes them."""
+        answering = [task for task in self._tasks if task not in self._lasting]
+        if answering:
+            await asyncio.wait(answering, timeout=LAST_WORD_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from core.answering.engine import Engine
+from core.answering.replay import Replayer
 from core.answering.service import AnsweringService
 from core.answering.turns.budgets import Budgets
 from core.answering.turns.durability import Ledger
@@ -69,6 +70,7 @@ class Services:
     retriever: Retriever
     refresher: Refresher
     answering: AnsweringService
+    replayer: Replayer
     schedule: RefreshSchedule
     health: HealthChecks
 
@@ -151,6 +153,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         retriever=retriever,
         refresher=refresher,
         answering=answering,
+        replayer=Replayer(turns, answering.warm_up),
         schedule=RefreshSchedule(refresher, settings.refresh_cron),
         health=HealthChecks(),
     )

@@ -7,12 +7,14 @@ from fastapi import APIRouter, Depends, Header, Response, status
 from fastapi.responses import StreamingResponse
 
 from bot.http.access import PROBLEMS, Core, check_key
+from bot.http.replay_schemas import ReplayReply
 from bot.http.schemas import (
     ChatReply,
     ChatRequest,
     Deleted,
     HealthReply,
     History,
+    MessageId,
     Problem,
     SessionId,
     Stopped,
@@ -78,6 +80,12 @@ async def crew_chat(
 async def stop_answer(turn_id: TurnId, services: Core) -> Stopped:
     """Stops an answer, of the agent or the crew, with its model's call. Its id is in the event `accepted`."""
     return Stopped(turn_id=turn_id, stopped=await services.answering.stop(event_of(turn_id)))
+
+
+@routes.post("/messages/{message_id}/replay", tags=["questions"], responses={404: {"model": Problem}})
+async def replay(message_id: MessageId, services: Core) -> ReplayReply:
+    """Answers the question of a message again, as it would be answered now, and tells what differs."""
+    return ReplayReply.of(await services.replayer.replay(message_id))
 
 
 @routes.get("/history/{session_id}", tags=["sessions"], responses={404: {"model": Problem}})

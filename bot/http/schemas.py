@@ -10,6 +10,9 @@ from core.operations.health import Health
 
 SESSION_ID = r"^[A-Za-z0-9._:-]{1,128}$"
 
+MessageId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f-]{4,36}$")]
+"""Of a stored message, or the end of one."""
+
 TURN_ID = r"^[A-Za-z0-9._:-]{1,100}$"
 
 TurnId = Annotated[str, StringConstraints(pattern=TURN_ID)]
@@ -70,6 +73,7 @@ class ChatReply(BaseModel):
     """An answer. When `covered` is false, `sources` are merely the nearest pages."""
 
     session_id: str
+    message_id: str = Field(description="Of the stored answer; `POST /messages/{message_id}/replay` runs it again.")
     response: str
     covered: bool
     sources: list[Source]
@@ -78,12 +82,15 @@ class ChatReply(BaseModel):
     model: str
     note: str
     milliseconds: int
+    tokens: int
+    cost: int = Field(description="In micro-dollars, after LLM_PRICES.")
 
     @classmethod
     def of(cls, answer: Answer, session_id: str) -> Self:
         """The reply that carries an answer."""
         return cls(
             session_id=session_id,
+            message_id=answer.message_id,
             response=answer.text,
             covered=answer.covered,
             sources=[Source.of(citation) for citation in answer.citations],
@@ -94,6 +101,8 @@ class ChatReply(BaseModel):
             model=answer.model,
             note=answer.note,
             milliseconds=answer.milliseconds,
+            tokens=answer.trace.tokens,
+            cost=answer.trace.cost,
         )
 
 

@@ -74,8 +74,7 @@ class Actions:
 
     def resume(self) -> None:
         """Begins to finish what processes that are gone left behind, now and as long as this one runs."""
-        if self._work.claim(RESUMING):
-            self._work.start(self._resume(), RESUMING)
+        self._work.keep(self._resume(), RESUMING)
 
     async def stop(self) -> None:
         """Stops what is being answered; it is resumed at the next start."""

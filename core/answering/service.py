@@ -46,6 +46,7 @@ class AnsweringService:
         self._turns = turns
         self._runner = runner
         self._durability: Durability = InMemory()
+        self._draining = False
         self._refused: OrderedDict[str, None] = OrderedDict()
 
     async def open(self, durability: Durability | None = None) -> None:
@@ -55,7 +56,8 @@ class AnsweringService:
         self._runner.opened(self._durability)
 
     async def drain(self, patience: float) -> None:
-        """Lets running turns end for up to `patience` seconds."""
+        """Lets running turns end for up to `patience` seconds. Who leaves from now on was sent away by us."""
+        self._draining = True
         await self._runner.idle(patience)
 
     async def close(self) -> None:
@@ -81,7 +83,7 @@ class AnsweringService:
             if len(self._refused) > REMEMBERED_REFUSALS:
                 self._refused.popitem(last=False)
             raise
-        return await self._accept(question, waited_for=False)
+        return await self._accept(question, kept=True)
 
     async def answer(self, question: Question) -> AsyncGenerator[AnswerEvent]:
         """Follows the turn of an accepted question, wherever it runs. Raises AssistantError as it does."""
@@ -106,7 +108,7 @@ class AnsweringService:
         A question that was asked before is answered as it was then.
         """
         self._check(question)
-        fresh = await self._accept(question, waited_for=True)
+        fresh = await self._accept(question, kept=False)
         if not fresh:
             await self._check_same(question)
         try:
@@ -115,7 +117,7 @@ class AnsweringService:
                 async for event in events:
                     yield event
         except (GeneratorExit, asyncio.CancelledError):
-            if fresh:
+            if fresh and not self._draining:
                 await asyncio.shield(self.stop(question.event_id))
             raise
 
@@ -181,11 +183,11 @@ class AnsweringService:
         check_text(question.text)
         self._runner.check(question.mode)
 
-    async def _accept(self, question: Question, *, waited_for: bool) -> bool:
-        turn = await self._turns.claim(question, self._durability.executor)
+    async def _accept(self, question: Question, *, kept: bool) -> bool:
+        turn = await self._turns.claim(question, self._durability.executor if kept else "")
         if turn is None:
             return False
-        self._runner.expect(Asked(question, turn, Status.PENDING), waited_for=waited_for)
+        self._runner.expect(Asked(question, turn, Status.PENDING, kept=kept))
         await self._begin(question.event_id)
         return True
 

@@ -144,6 +144,7 @@ class Answer:
     """What was said. `covered` is False when the knowledge base has nothing to support an answer.
 
     When covered, `citations` back the text; otherwise they are the nearest pages. `note` is said under the text.
+    `message_id` is there once it is stored.
     """
 
     text: str
@@ -155,6 +156,7 @@ class Answer:
     note: str = ""
     milliseconds: int = 0
     trace: Trace = field(default_factory=Trace, compare=False, repr=False)
+    message_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -197,7 +199,8 @@ class Session:
 class Asked:
     """A stored question: its turn in its session, how far it has come, and where its reply stands.
 
-    `answer` is there once it was given; `note` says why there will be none.
+    `answer` is there once it was given; `note` says why there will be none. It is `kept` when a process has promised to
+    deliver the answer; otherwise its asker takes it, or finds it in the history.
     """
 
     question: Question
@@ -206,6 +209,7 @@ class Asked:
     placement: str = ""
     answer: Answer | None = None
     note: str = ""
+    kept: bool = False
 
 
 @dataclass(frozen=True)

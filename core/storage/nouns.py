@@ -59,6 +59,7 @@ def answer_of(row: MessageRow, trace: Trace | None = None) -> Answer:
         note=row.note,
         milliseconds=row.milliseconds,
         trace=trace or Trace(),
+        message_id=row.id,
     )
 
 

@@ -59,7 +59,8 @@ class Turns:
     async def claim(self, question: Question, keeper: str = "") -> int | None:
         """Stores a question as pending, with its session if that is new. None: this event was stored before.
 
-        Gives the number of the turn in its session, from 1. `keeper` is the process that promises to deliver it.
+        Gives the number of the turn in its session, from 1. `keeper` is the process that promises to deliver the
+        answer, if any does.
         """
         try:
             return await self._database.transact(partial(_claim, question, keeper))
@@ -77,10 +78,10 @@ class Turns:
 
         return await self._database.look(look)
 
-    async def begin(self, event_id: str, keepers: Collection[str] | None = None) -> Begun | None:
+    async def begin(self, event_id: str, *, after_all: bool = True) -> Begun | None:
         """What a turn begins with. None: its question was deleted.
 
-        Of earlier questions that are still to be answered, those of `keepers` count, or all.
+        It waits for earlier questions of its session that are still to be answered, unless `after_all` is False.
         """
 
         def look(db: Session) -> Begun | None:
@@ -88,7 +89,7 @@ class Turns:
             if row is None:
                 return None
             asked, session = row
-            if asked.turn > 1 and db.scalar(_earlier(asked, keepers)):
+            if after_all and asked.turn > 1 and db.scalar(_earlier(asked)):
                 return Begun(_read(asked, session), Memory(), waits=True)
             recent = _recent(db, session, asked.turn) if asked.turn > 1 else ()
             return Begun(_read(asked, session), Memory(recent, session.summary))
@@ -132,7 +133,7 @@ class Turns:
         left = (
             MessageRow.role == "user",
             MessageRow.status.in_(OPEN),
-            MessageRow.keeper.not_in([*alive, keeper]),
+            MessageRow.keeper.not_in([*alive, keeper, ""]),
             MessageRow.created_at >= since,
             MessageRow.session_id.in_(here),
         )
@@ -263,15 +264,15 @@ def _recent(db: Session, session: SessionRow, turn: int, since: int | None = Non
     )
 
 
-def _earlier(asked: MessageRow, keepers: Collection[str] | None) -> Select[bool]:
+def _earlier(asked: MessageRow) -> Select[bool]:
     """Whether an earlier question of a session is still to be answered."""
-    before = [
+    before = (
         MessageRow.session_id == asked.session_id,
         MessageRow.turn < asked.turn,
         MessageRow.role == "user",
         MessageRow.status == Status.PENDING,
-    ]
-    return select(exists().where(*before, *([MessageRow.keeper.in_(keepers)] if keepers is not None else [])))
+    )
+    return select(exists().where(*before))
 
 
 def _asked() -> Select[MessageRow, SessionRow]:
@@ -291,7 +292,8 @@ def _with_answer(db: Session, row: Row[MessageRow, SessionRow]) -> Asked:
 
 
 def _read(row: MessageRow, session: SessionRow, answer: Answer | None = None) -> Asked:
-    return Asked(question_of(row, session), row.turn, Status(row.status), row.placement, answer, row.note)
+    status, kept = Status(row.status), bool(row.keeper)
+    return Asked(question_of(row, session), row.turn, status, row.placement, answer, row.note, kept)
 
 
 def _count(done: object) -> int:

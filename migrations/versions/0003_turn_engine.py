@@ -35,6 +35,7 @@ def upgrade() -> None:
         batch.add_column(sa.Column("keeper", sa.String(length=36), nullable=False, server_default=""))
         batch.add_column(sa.Column("tokens", sa.Integer(), nullable=False, server_default="0"))
         batch.add_column(sa.Column("cost", sa.BigInteger(), nullable=False, server_default="0"))
+    op.execute("UPDATE messages SET keeper = 'before' WHERE status IN ('pending', 'answered')")
     op.execute(NUMBERED)
     op.execute(COUNTED)
     with op.batch_alter_table("messages") as batch:

@@ -46,8 +46,8 @@ class Durability(Protocol):
     executor: str
 
     @property
-    def keepers(self) -> set[str] | None:
-        """The processes whose open turns a turn of the same session waits for; None: those of all."""
+    def shared(self) -> bool:
+        """Whether turns are ended by other processes too, so that later ones of a session wait for them."""
         ...
 
     async def open(self, run: Run) -> None:
@@ -80,9 +80,9 @@ class InMemory:
         self._run: Run | None = None
 
     @property
-    def keepers(self) -> set[str] | None:
-        """Only its own: what another process left behind is never ended."""
-        return {self.executor}
+    def shared(self) -> bool:
+        """No: what a process leaves behind nobody ends."""
+        return False
 
     async def open(self, run: Run) -> None:
         """Begins."""
@@ -134,9 +134,9 @@ class Ledger:
         self._fallback = InMemory()
 
     @property
-    def keepers(self) -> set[str] | None:
-        """All: each of their turns is ended by somebody."""
-        return None
+    def shared(self) -> bool:
+        """Yes: each turn is ended by somebody."""
+        return True
 
     async def open(self, run: Run) -> None:
         """Launches DBOS and recovers what earlier processes left."""
@@ -146,10 +146,11 @@ class Ledger:
         engine = create_direct_engine(self._url, patience=LEDGER_SECONDS)
         self._workflows = Workflows(self._url, engine, self.executor, run, ATTEMPTS)
         self._workflows.launch()
-        before = set(await self._executors.beats())
+        before = await self._executors.beats()
         await self._executors.beat(self.executor)
-        dead = before if self._alone else before & self._predecessor()
+        dead = {*before} if self._alone else {*before} & self._predecessor()
         self._last.write_text(self.executor)
+        self._observe({executor: beat for executor, beat in before.items() if executor not in dead}, monotonic())
         for executor in dead:
             await self._bury(executor)
         self._tasks = [asyncio.create_task(self._sweep())]
@@ -192,8 +193,9 @@ class Ledger:
             await asyncio.sleep(BEAT_SECONDS)
             try:
                 await self._executors.beat(self.executor)
+                known = {*self._gone}
                 self._observe(await self._executors.beats(), monotonic())
-                for executor in [*self._gone]:
+                for executor in self._gone - known:
                     await self._bury(executor)
             except StorageError as error:
                 _log.warning("the other processes cannot be watched: %s", error)

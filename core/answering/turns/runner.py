@@ -73,15 +73,14 @@ class TurnRunner:
         self._loading = asyncio.Lock()
         self._live: dict[str, Turn] = {}
         self._ended: OrderedDict[str, Turn] = OrderedDict()
-        self._sessions: dict[str, SessionKey] = {}
         self._settled = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
-        self._keepers: set[str] | None = None
+        self._shared = False
 
     def opened(self, durability: Durability) -> None:
-        """Learns whose turns count, once these are known."""
-        self._keepers = durability.keepers
-        if self._keepers is None:
+        """Learns whether there are other processes to reckon with."""
+        self._shared = durability.shared
+        if self._shared:
             self._later(self._watch_stops())
 
     async def close(self) -> None:
@@ -101,9 +100,9 @@ class TurnRunner:
         """Raises Overloaded when no more questions can be taken."""
         self._lines[mode].check()
 
-    def expect(self, asked: Asked, *, waited_for: bool) -> None:
-        """Makes a turn that can be followed before it runs; an asker who waits for it takes its answer as it comes."""
-        self._live[asked.question.event_id] = Turn(asked.question.event_id, asked, waited_for=waited_for)
+    def expect(self, asked: Asked) -> None:
+        """Makes a turn that can be followed before it runs."""
+        self._live[asked.question.event_id] = Turn(asked.question.event_id, asked)
 
     def drop(self, event_id: str) -> None:
         """Ends a turn that was expected and will not run."""
@@ -116,9 +115,9 @@ class TurnRunner:
 
     def stop_session(self, session: SessionKey) -> None:
         """Stops what is being answered in a session."""
-        for event_id, key in [*self._sessions.items()]:
-            if key == session and event_id in self._live:
-                self._live[event_id].stop()
+        for turn in [*self._live.values()]:
+            if turn.asked and turn.asked.question.session == session:
+                turn.stop()
 
     async def idle(self, patience: float) -> None:
         """Waits until nothing runs, for up to `patience` seconds."""
@@ -150,13 +149,12 @@ class TurnRunner:
         if begun is None:
             return
         question = begun.asked.question
-        self._sessions[turn.event_id] = question.session
         async with self._lines[question.mode].place(*_fair(question), lambda n: turn.tell(Queued(n))):
             allowance = await self._budgets.allowance(question)
             memory = self._memories.recall(begun.memory)
             answer = await self._answered(turn, begun.asked, memory, allowance)
-        await self._store(turn, answer)
-        turn.tell(Completed(answer))
+        stored = await self._store(turn, answer)
+        turn.tell(Completed(stored))
         self._later(self._afterwards(begun, answer))
 
     async def _in_order(self, turn: Turn) -> Begun | None:
@@ -164,14 +162,23 @@ class TurnRunner:
         if turn.asked and turn.asked.turn == 1:  # new, with nothing before it to look up
             return Begun(turn.asked, Memory())
         while True:
-            begun = await patiently(lambda: self._turns.begin(turn.event_id, self._keepers))
+            begun = await patiently(lambda: self._turns.begin(turn.event_id, after_all=self._shared))
             if begun is None or begun.asked.status is Status.STOPPED:
                 raise stopped()
             if begun.asked.status is not Status.PENDING:
                 return None
-            if not begun.waits:
+            turn.asked = begun.asked
+            if self._is_behind(begun.asked):
+                await self._news()
+            elif begun.waits:
+                await self._news(WAIT_SECONDS)
+            else:
                 return begun
-            await self._news(WAIT_SECONDS)
+
+    def _is_behind(self, asked: Asked) -> bool:
+        """Whether an earlier question of the same session is being answered here."""
+        mine, others = asked.question.session, (turn.asked for turn in self._live.values() if turn.asked)
+        return any(other.question.session == mine and other.turn < asked.turn for other in others)
 
     async def _answered(self, turn: Turn, asked: Asked, memory: Memory, allowance: Allowance) -> Answer:
         """The answer of the engine; everything before it is told on the way."""
@@ -191,14 +198,15 @@ class TurnRunner:
         spent = int((time.monotonic() - started) * 1000)
         return replace(answer, milliseconds=spent, note=note, trace=trace)
 
-    async def _store(self, turn: Turn, answer: Answer) -> None:
-        """Stores an answer. Raises TurnStopped when nobody wants it any more."""
-        status = Status.DELIVERED if turn.waited_for else Status.ANSWERED
-        if await patiently(lambda: self._turns.complete(turn.event_id, answer, status)):
-            return
+    async def _store(self, turn: Turn, answer: Answer) -> Answer:
+        """The answer as it is stored. Raises TurnStopped when nobody wants it any more."""
+        status = Status.ANSWERED if turn.asked and turn.asked.kept else Status.DELIVERED
+        if message := await patiently(lambda: self._turns.complete(turn.event_id, answer, status)):
+            return replace(answer, message_id=message)
         asked = await patiently(lambda: self._turns.get(turn.event_id))
         if asked is None or asked.answer is None:  # otherwise it was stored, and the connection broke on the way back
             raise stopped()
+        return asked.answer
 
     async def _conclude(self, turn: Turn) -> None:
         """Writes down how a turn ended without an answer, and tells its followers."""
@@ -225,7 +233,6 @@ class TurnRunner:
 
     def _leave(self, turn: Turn) -> None:
         self._live.pop(turn.event_id, None)
-        self._sessions.pop(turn.event_id, None)
         if turn.ended and not turn.followed:
             self._ended[turn.event_id] = turn
             while len(self._ended) > ENDED_KEPT:
@@ -250,9 +257,12 @@ class TurnRunner:
     async def _watch_stops(self) -> None:
         while True:
             await asyncio.sleep(STOP_WATCH_SECONDS)
+            running = [*self._live.values()]
             try:
-                for event_id in await self._turns.stopped_among(list(self._live)):
-                    self._live[event_id].stop()
+                gone = await self._turns.stopped_among([turn.event_id for turn in running]) if running else []
+                for turn in running:
+                    if turn.event_id in gone:
+                        turn.stop()
             except StorageError as error:
                 _log.warning("it cannot be seen which turns were stopped: %s", error)
 

@@ -15,16 +15,11 @@ STOPPED = "Stopped, as you wished."
 
 
 class Turn:
-    """The events of one answer, kept while it is being made.
+    """The events of one answer, kept while it is being made; `asked` is there once the question was looked up."""
 
-    `asked` is there when the question was stored a moment ago; `waited_for` when following is all that is to be done
-    with the answer, and nobody will deliver it anywhere.
-    """
-
-    def __init__(self, event_id: str, asked: Asked | None = None, *, waited_for: bool = False) -> None:
+    def __init__(self, event_id: str, asked: Asked | None = None) -> None:
         self.event_id = event_id
         self.asked = asked
-        self.waited_for = waited_for
         self.followed = False
         self.ended = False
         self.stopped = False

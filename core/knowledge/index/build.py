@@ -80,7 +80,7 @@ class Build:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._model_dir = Path(job.model_dir)
-        self._embedder = Embedder(self._model_dir, load=False)
+        self._embedder = Embedder(self._model_dir, load=False, threads=0)
         self._engine: Embeds | None = None
         self._output = Path(job.output)
         place = IndexPlace(Path(job.folder), job.url)

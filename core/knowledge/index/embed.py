@@ -26,12 +26,14 @@ class Embedder:
     """The embedding model. Safe to share between threads.
 
     `identity` names the weights: vectors of equal identity can be compared. Without `load` the network is read when
-    it is first used, for those who mostly count tokens. Raises KnowledgeError when the folder does not hold a packaged
-    model.
+    it is first used, for those who mostly count tokens. `threads` work on one call, 0 for as many as there are cores; a
+    question is short, and questions come side by side, so one is best for them. Raises KnowledgeError when the folder
+    does not hold a packaged model.
     """
 
-    def __init__(self, model_dir: Path, *, load: bool = True) -> None:
+    def __init__(self, model_dir: Path, *, load: bool = True, threads: int = 1) -> None:
         self._model_dir = model_dir
+        self._threads = threads
         try:
             manifest = json.loads((model_dir / "manifest.json").read_text())
             self.name = str(manifest["model"])
@@ -86,6 +88,8 @@ class Embedder:
         options = cast("Any", ort.SessionOptions())
         options.enable_cpu_mem_arena = False  # the arena keeps the peak of the longest batch for ever
         options.log_severity_level = 3
+        options.intra_op_num_threads = self._threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # threads that wait took a core each
         return ort.InferenceSession(
             str(self._model_dir / "model.onnx"), sess_options=options, providers=["CPUExecutionProvider"]
         )

@@ -24,6 +24,9 @@ HEAP = 30_000_000
 LONGEST = 100
 """Bytes from which a word is not indexed."""
 
+REMEMBERED = 2_000
+"""Texts whose words are kept; about 10 KB each."""
+
 HEADING_WEIGHT = 0.5
 """Of a word in the title or a heading, beside one in the text."""
 
@@ -165,6 +168,18 @@ def stemmed(words: Iterable[str]) -> dict[str, str]:
     """English stems by word, as they are indexed; words are lower case and without white space."""
     distinct = [word for word in dict.fromkeys(words) if len(word) < LONGEST // 4 or len(word.encode()) < LONGEST]
     return dict(zip(distinct, _shared_analyzer().analyze(" ".join(distinct)), strict=True))
+
+
+@functools.lru_cache(REMEMBERED)
+def words_of(text: str) -> frozenset[str]:
+    """The distinct terms of a passage's text; what is found today is found again tomorrow."""
+    return frozenset(terms(text))
+
+
+@functools.lru_cache(REMEMBERED)
+def stems_of(text: str) -> frozenset[str]:
+    """The distinct stems of a passage's text."""
+    return frozenset(stemmed(terms(text)).values())
 
 
 @functools.lru_cache(10_000)

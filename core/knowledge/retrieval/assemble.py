@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from core.domain.knowledge import Passage
-from core.knowledge.index.lexical import terms
+from core.knowledge.index.lexical import words_of
 from core.knowledge.retrieval.rank import Place
 
 LOOKED_AT = 30
@@ -37,11 +37,11 @@ def assemble(
     known = {passage.id: passage for passage in read(list(dict.fromkeys([*hits, *around])))}
     chosen: list[Passage] = []
     used: set[str] = set()
-    seen: list[set[str]] = []
+    seen: list[frozenset[str]] = []
     for hit in hits:
         if len(chosen) == count:
             break
-        words = set(terms(known[hit].text))
+        words = words_of(known[hit].text)
         if hit in used or any(_alike(words, other) for other in seen):
             continue
         seen.append(words)
@@ -97,6 +97,6 @@ def _joined(hit: str, run: Sequence[str], known: Mapping[str, Passage]) -> Passa
     return replace(known[hit], text="\n\n".join(parts))
 
 
-def _alike(words: set[str], other: set[str]) -> bool:
+def _alike(words: frozenset[str], other: frozenset[str]) -> bool:
     union = len(words | other)
     return union > 0 and len(words & other) / union >= ALIKE

@@ -7,6 +7,7 @@ scores. Pure. Called by the retriever.
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -86,18 +87,16 @@ def coverage(question: Mapping[str, float], text: Iterable[str]) -> float:
 
     A word that is nearly like one of the text counts too, so that a typing error costs nothing.
     """
-    said = set(text)
+    said = text if isinstance(text, AbstractSet) else set(text)
     total = sum(question.values())
-    initials: dict[str, list[str]] = defaultdict(list)
-    for word in said:
-        initials[word[:1]].append(word)
-    found = sum(w for term, w in question.items() if term in said or _nearly(term, initials[term[:1]]))
+    found = sum(w for term, w in question.items() if term in said or _nearly(term, said))
     return found / total if total else 0.0
 
 
-def _nearly(term: str, words: Sequence[str]) -> bool:
-    """Whether one of the words is the term but for a typing error."""
+def _nearly(term: str, words: Iterable[str]) -> bool:
+    """Whether one of the words is the term but for a typing error behind its first letter."""
     if len(term) < TYPO_LENGTH or not term.isalpha():
         return False
-    close = (word for word in words if abs(len(word) - len(term)) <= TYPO_DIFFERENCE)
+    near = (word for word in words if word[0] == term[0])
+    close = (word for word in near if abs(len(word) - len(term)) <= TYPO_DIFFERENCE)
     return any(SequenceMatcher(None, term, word).ratio() >= TYPO_RATIO for word in close)

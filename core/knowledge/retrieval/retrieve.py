@@ -13,7 +13,7 @@ from core.domain.knowledge import IndexVersion, Passage
 from core.errors import IndexCorrupt, IndexMissing
 from core.knowledge.index.dense import CORRUPT, IndexPlace
 from core.knowledge.index.embed import Vectors
-from core.knowledge.index.lexical import subject, terms
+from core.knowledge.index.lexical import stems_of, subject
 from core.knowledge.index.models import Models
 from core.knowledge.index.opened import Contents, OpenVersion
 from core.knowledge.retrieval.assemble import LOOKED_AT, assemble
@@ -177,7 +177,7 @@ def evidence(
     held = max(len(opened.contents.places), 1)
     weights = {stem: weight(frequency, held) for stem, frequency in opened.passages.frequencies(subject(query))}
     texts = ("\n".join((passage.title, *passage.heading_path, passage.text)) for passage in passages)
-    covered = (coverage(weights, opened.passages.stems(terms(text))) for text in texts)
+    covered = (coverage(weights, stems_of(text)) for text in texts)
     return [Evidence(cosine, share, len(weights)) for cosine, share in zip(similarities, covered, strict=True)]
 
 

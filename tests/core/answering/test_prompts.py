@@ -1,6 +1,8 @@
 """Frames around questions and passages: what was framed is read back, and nothing inside can forge a frame."""
 
 import dataclasses
+import hashlib
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -150,3 +152,23 @@ def test_what_was_framed_is_read_back(found: list[tuple[float, str, str]], quest
     asked = f"{framed_passages(framed, first)}\n\n{framed_question(question)}"
     assert read_passages(asked) == [(n, *row) for n, row in enumerate(found, first)]
     assert read_question(asked) == question
+
+
+RELEASED = {
+    "agent.v1": "7f4db9d49b0c8196",
+    "condense.v1": "d566bfa8b9ddf928",
+    "researcher.v1": "14748be51abf1da4",
+    "writer.v1": "1ba966a906776460",
+}
+"""The beginnings of the SHA-256 of the prompts that answers may have been made with."""
+
+
+@pytest.mark.parametrize(("name", "digest"), RELEASED.items())
+def test_a_prompt_is_never_changed_once_answers_name_it(name: str, digest: str) -> None:
+    """A change is a new file, such as agent.v2.md: replays of older answers still find theirs."""
+    assert hashlib.sha256(prompt(name).encode()).hexdigest()[:16] == digest
+
+
+def test_every_prompt_is_known_here() -> None:
+    folder = Path(str(files("core.answering.prompts")))
+    assert {file.stem for file in folder.glob("*.md")} == RELEASED.keys()

@@ -79,12 +79,20 @@ async def test_second_question_waits_until_the_first_has_ended(turns: Turns, ask
     assert (waiting.waits, begun.waits) == (True, False)
 
 
-async def test_question_of_a_process_that_does_not_count_keeps_nobody_waiting(turns: Turns, ask: Ask) -> None:
-    await turns.claim(ask("first"), keeper="gone")
-    await turns.claim(ask("second"), keeper="me")
-    begun = await turns.begin("event of second", {"me"})
+async def test_question_that_nobody_will_end_need_not_be_waited_for(turns: Turns, ask: Ask) -> None:
+    await turns.claim(ask("first"))
+    await turns.claim(ask("second"))
+    begun = await turns.begin("event of second", after_all=False)
     assert begun
     assert not begun.waits
+
+
+async def test_question_that_nobody_promised_to_deliver_is_not_adopted(turns: Turns, ask: Ask) -> None:
+    await turns.claim(ask("How?"))
+    assert await turns.adopt("slack", AN_HOUR_AGO, "me", set()) == []
+    asked = await turns.get("event of How?")
+    assert asked
+    assert not asked.kept
 
 
 async def test_turn_remembers_what_was_said_before_and_the_summary(turns: Turns, ask: Ask) -> None:

@@ -1,0 +1,160 @@
+"""The ledger over real DBOS: each turn once, whoever asks for it, and again after its process is gone."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from core.answering.turns.durability import GONE_SECONDS, InMemory, Ledger
+from core.settings import load_settings
+from core.storage.engine import Database
+from core.storage.executors import Executors
+
+Open = Callable[..., Awaitable[Ledger]]
+
+
+class Runs:
+    """What a ledger runs: turns that end when they are let go, unless it is asked to hold them."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.ended: list[str] = []
+        self.hold: asyncio.Event | None = None
+        self._news = asyncio.Condition()
+
+    async def run(self, event_id: str) -> None:
+        self.begun.append(event_id)
+        await self._announce()
+        if self.hold:
+            await self.hold.wait()
+        self.ended.append(event_id)
+        await self._announce()
+
+    async def until(self, predicate: Callable[["Runs"], object]) -> None:
+        async with asyncio.timeout(30), self._news:
+            await self._news.wait_for(lambda: predicate(self))
+
+    async def _announce(self) -> None:
+        async with self._news:
+            self._news.notify_all()
+
+
+@pytest.fixture
+def runs() -> Runs:
+    return Runs()
+
+
+@pytest.fixture
+def ledger(
+    database: Database, database_url: str, tmp_path: Path, runs: Runs
+) -> Callable[[], "asynccontextmanager[Ledger]"]:
+    """A process, as it were: its ledger is open while the block runs. One at a time, as there is one DBOS."""
+    settings = load_settings(database_url=database_url, var_dir=tmp_path)
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Ledger]:
+        one = Ledger(settings.ledger_url, Executors(database), tmp_path, alone=database.embedded)
+        await one.open(runs.run)
+        try:
+            yield one
+        finally:
+            await one.close()
+
+    return opened
+
+
+async def test_a_turn_that_is_started_twice_runs_once(ledger: Open, runs: Runs) -> None:
+    runs.hold = asyncio.Event()
+    async with ledger() as one:
+        assert await asyncio.gather(*(one.start("slack:1") for _ in range(10))) == [True] * 10
+        runs.hold.set()
+        await runs.until(lambda r: r.ended)
+        assert runs.begun == ["slack:1"]
+
+
+async def test_a_turn_that_was_stopped_with_its_process_is_begun_again_by_the_next(ledger: Open, runs: Runs) -> None:
+    runs.hold = asyncio.Event()
+    async with ledger() as one:
+        await one.start("slack:1")
+        await runs.until(lambda r: r.begun)
+    assert runs.ended == []
+    runs.hold = None
+    async with ledger():
+        await runs.until(lambda r: r.ended)
+    assert (runs.begun, runs.ended) == (["slack:1"] * 2, ["slack:1"])
+    async with ledger() as third:
+        await third.start("slack:2")
+        await runs.until(lambda r: "slack:2" in r.ended)
+    assert runs.begun == ["slack:1", "slack:1", "slack:2"]
+
+
+async def test_a_turn_that_ended_is_run_again_when_its_question_is_asked_anew(ledger: Open, runs: Runs) -> None:
+    async with ledger() as one:
+        await one.start("http:key")
+        await runs.until(lambda r: len(r.ended) == 1)
+    async with ledger() as two:  # its question was deleted meanwhile, or nobody would start it
+        assert await two.start("http:key")
+        await runs.until(lambda r: len(r.ended) == 2)
+
+
+async def test_a_mistake_in_a_turn_ends_that_turn_alone(ledger: Open, runs: Runs) -> None:
+    async def broken(event_id: str) -> None:
+        if event_id == "slack:broken":
+            raise KeyError("a mistake")
+
+    run, runs.run = runs.run, broken  # type: ignore[method-assign]
+    async with ledger() as one:
+        assert await one.start("slack:broken")
+    runs.run = run  # type: ignore[method-assign]
+    async with ledger() as two:
+        await two.start("slack:fine")
+        await runs.until(lambda r: r.ended)
+    assert runs.begun == ["slack:fine"]
+
+
+@pytest.fixture
+def watcher(database: Database, tmp_path: Path) -> Ledger:
+    """A ledger that is not open: what it makes of the beats of others can be seen without waiting."""
+    return Ledger("", Executors(database), tmp_path, alone=False)
+
+
+def test_a_process_whose_beat_stands_still_is_gone_after_a_while(watcher: Ledger) -> None:
+    watcher._observe({"other": 5}, 100.0)
+    watcher._observe({"other": 5}, 100.0 + GONE_SECONDS)
+    assert "other" in watcher.alive()
+    watcher._observe({"other": 5}, 100.1 + GONE_SECONDS)
+    assert watcher.alive() == {watcher.executor}
+
+
+def test_a_process_that_beats_is_alive_however_slowly_its_clock_goes(watcher: Ledger) -> None:
+    for beat in range(20):
+        watcher._observe({"other": beat}, 100.0 + beat * (GONE_SECONDS - 1))
+    assert "other" in watcher.alive()
+
+
+def test_a_process_that_was_taken_for_gone_and_beats_again_is_alive(watcher: Ledger) -> None:
+    watcher._observe({"other": 5}, 100.0)
+    watcher._observe({"other": 5}, 200.0)
+    assert "other" not in watcher.alive()
+    watcher._observe({"other": 6}, 201.0)
+    assert "other" in watcher.alive()
+
+
+def test_a_process_is_never_gone_for_itself(watcher: Ledger) -> None:
+    watcher._observe({watcher.executor: 1}, 100.0)
+    watcher._observe({watcher.executor: 1}, 900.0)
+    assert watcher.alive() == {watcher.executor}
+
+
+async def test_in_memory_a_turn_runs_once_and_ends_with_its_process(runs: Runs) -> None:
+    memory = InMemory()
+    await memory.open(runs.run)
+    runs.hold = asyncio.Event()
+    await memory.start("command:1")
+    await memory.start("command:1")
+    await runs.until(lambda r: r.begun)
+    await memory.close()
+    assert (runs.begun, runs.ended) == (["command:1"], [])
+    assert not await memory.peers_changed()
