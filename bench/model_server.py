@@ -1,9 +1,9 @@
-"""The scripted language model of `bench/turns.py`: OpenAI-compatible, in a process of its own, for its time is not ours.
+"""The scripted language model of `bench/turns.py`: OpenAI-compatible, in a process of its own.
 
 Answers with about 60 words out of the passages that it was sent, each sentence with the number of its passage; asks for
 `search_mlops_docs` first when tools are offered and no passage came with the question or after it. Streams one word a
-chunk where a stream is asked for. `POST /pace` sets the milliseconds before the first byte and before each word,
-`GET /calls` counts the calls. Prints its port, and ends when standard input does.
+chunk where a stream is asked for; otherwise all at once, after the same time. `POST /pace` sets the milliseconds before
+the first byte and before each word, `GET /calls` counts the calls. Prints its port, and ends when standard input does.
 """
 
 import asyncio
@@ -54,6 +54,7 @@ class Script:
         text = answer(found or ["The documentation of the project says how this is done"])
         if asked.get("stream"):
             return await self._streamed(request, text)
+        await asyncio.sleep(self.pause * len(text.split()))
         return web.json_response(whole({"role": "assistant", "content": text}))
 
     async def _streamed(self, request: web.Request, text: str) -> web.StreamResponse:

@@ -52,7 +52,7 @@ async def ours(model: str, folder: Path, *, durable: bool) -> AsyncGenerator[Ask
         settle()
 
         async def ask(session: str, text: str, *, crew: bool = False) -> Heard:
-            started, first, answer = time.perf_counter(), 0.0, Answer("")
+            started, first, answer = time.perf_counter(), None, Answer("")
             key = SessionKey.http(f"{os.getpid()}-{session}")
             asked = Question(key, text, f"{os.getpid()}-{next(number)}", mode=Mode.CREW if crew else Mode.AGENT)
             async with aclosing(services.answering.ask(asked)) as events:
@@ -62,6 +62,6 @@ async def ours(model: str, folder: Path, *, durable: bool) -> AsyncGenerator[Ask
                     elif isinstance(event, Completed):
                         answer = event.answer
             spent = time.perf_counter() - started
-            return Heard(spent, first or spent, answer.trace.timings, covered=answer.covered)
+            return Heard(spent, first, answer.trace.timings, covered=answer.covered)
 
         yield ask

@@ -1,6 +1,6 @@
-"""The plain agent, as a baseline for `bench/turns.py`: llm -> tools -> llm in LangGraph, all messages in a dict.
+"""The plain agent, as a baseline for `bench/turns.py`: llm -> tools -> llm in LangGraph, sessions in a dict.
 
-Its search is `bench/recipe.py`. Imports what such a service does at start, CrewAI and FastAPI among it.
+A session keeps all questions and answers, or with `remembers_tools` what its tools gave as well. Its search is `bench/recipe.py`. Imports what such a service does at start, CrewAI and FastAPI among it.
 """
 
 import operator
@@ -32,7 +32,9 @@ class State(TypedDict):
 
 
 @asynccontextmanager
-async def plain(model: str, folder: Path, *, asynchronous: bool = False) -> AsyncGenerator[Ask]:
+async def plain(
+    model: str, folder: Path, *, asynchronous: bool = False, remembers_tools: bool = False
+) -> AsyncGenerator[Ask]:
     recipe = Recipe(folder / "plain")
     if not recipe.collection.count():
         recipe.index({str(page): page.read_text("utf-8") for page in sorted(PAGES.rglob("*.md"))})
@@ -68,9 +70,9 @@ async def plain(model: str, folder: Path, *, asynchronous: bool = False) -> Asyn
     async def ask(session: str, text: str, *, crew: bool = False) -> Heard:
         assert not crew
         started = time.perf_counter()
-        result = await agent.ainvoke({"messages": [*sessions[session], HumanMessage(text)]})
-        sessions[session] = result["messages"]
-        spent = time.perf_counter() - started
-        return Heard(spent, first=spent)
+        asked = [*sessions[session], HumanMessage(text)]
+        messages = (await agent.ainvoke({"messages": asked}))["messages"]
+        sessions[session] = messages if remembers_tools else [*asked, messages[-1]]
+        return Heard(time.perf_counter() - started, first=None)
 
     yield ask

@@ -41,10 +41,10 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True)
 class Heard:
-    """Seconds that an answer took, and until its `first` text; milliseconds by stage, where these are told."""
+    """Seconds that an answer took, and until its `first` text if any came before; milliseconds by stage, if told."""
 
     seconds: float
-    first: float
+    first: float | None
     timings: dict[str, int] = field(default_factory=dict[str, int])
     covered: bool = True
 
@@ -140,11 +140,14 @@ async def load(bench: Bench) -> Figures:
 async def own(bench: Bench) -> Figures:
     """One asker, and a model that takes no time: what is left is our own."""
     await bench.many(30, at_once=1)
+    processor = time.process_time()
     heard = await bench.many(60 if bench.quick else 250, at_once=1)
+    processor = (time.process_time() - processor) * 1000 / len(heard)
     times = [each.seconds * 1000 for each in heard]
     stages = {stage: statistics.mean(h.timings[stage] for h in heard) for stage in heard[0].timings}
     covered = statistics.mean(each.covered for each in heard)
-    return {"p50": statistics.median(times), "p95": p95(times), "covered": covered, **stages}
+    figures = {"p50": statistics.median(times), "p95": p95(times), "of the processor": processor}
+    return {**figures, "covered share": covered, **stages}
 
 
 async def long(bench: Bench) -> Figures:
@@ -171,7 +174,8 @@ async def calls(bench: Bench) -> Figures:
 
 async def streams(bench: Bench) -> Figures:
     """2,000 sessions that asked before, and 200 askers at once of a model that says a word each 200 ms."""
-    await bench.many(200 if bench.quick else 2_000, at_once=8)
+    sessions = 200 if bench.quick else 2_000
+    await bench.many(sessions, at_once=8)
     idle = megabytes()
     bench.pace(pause=200)
     asked = [asyncio.ensure_future(bench.new()) for _ in range(STREAMS)]
@@ -181,9 +185,15 @@ async def streams(bench: Bench) -> Figures:
         await asyncio.sleep(0.2)
         peak = max(peak, megabytes())
     heard = [task.result() for task in asked if task.done()]
-    first = max((each.first for each in heard), default=PATIENCE) * 1000
-    slowest = max((each.seconds for each in heard), default=PATIENCE) * 1000
-    return {"idle": idle, "peak": peak, "starved": STREAMS - len(heard), "first": first, "slowest": slowest}
+    first = [each.first * 1000 for each in heard if each.first is not None]
+    slowest = max((each.seconds * 1000 for each in heard), default=PATIENCE * 1000)
+    figures = {"sessions": sessions, "idle": idle, "peak": peak, "starved": STREAMS - len(heard), "slowest": slowest}
+    return {
+        **figures,
+        "shown": len(first),
+        "first": max(first, default=0),
+        "first p50": statistics.median(first or [0]),
+    }
 
 
 async def crew(bench: Bench) -> Figures:
@@ -214,7 +224,7 @@ def way(name: str, model: str, folder: Path) -> AbstractAsyncContextManager[Ask]
     if name.startswith("plain"):
         from bench.plain_turns import plain  # noqa: PLC0415
 
-        return plain(model, folder, asynchronous=name == "plain-async")
+        return plain(model, folder, asynchronous=name == "plain-async", remembers_tools=name == "plain-tools")
     from bench.our_turns import ours  # noqa: PLC0415
 
     return ours(model, folder, durable=name == "this")
@@ -223,7 +233,7 @@ def way(name: str, model: str, folder: Path) -> AbstractAsyncContextManager[Ask]
 PARTS: dict[str, Callable[[Bench], Awaitable[Figures]]] = {
     part.__name__: part for part in (load, own, long, calls, streams, crew)
 }
-WAYS = ("plain", "plain-async", "this", "memory")
+WAYS = ("plain", "plain-async", "plain-tools", "this", "memory")
 
 
 async def measure(options: argparse.Namespace) -> Any:

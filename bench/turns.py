@@ -7,7 +7,7 @@
     python bench/turns.py streams   2,000 idle sessions and 200 streams at once: memory, and whether any starves
     python bench/turns.py crew      the event loop while a crew runs for the first time
 
-All of them without a name; `--quick` asks less. Each way to answer runs in a process of its own
+All of them without a name; `--quick` asks less, enough to see that it works and too little to judge by. Each way to answer runs in a process of its own
 (`bench/turn_measures.py`), and so does the model (`bench/model_server.py`). `--folder` keeps the index for another run.
 """
 
@@ -48,7 +48,7 @@ class Row:
 
     @property
     def must(self) -> str:
-        return f"{self.least:g} or more" if self.least is not None else f"{self.most:g} {self.unit} at most".strip()
+        return f"{self.least:g} or more" if self.least is not None else f"at most {self.most:g} {self.unit}".strip()
 
 
 ROWS = (
@@ -59,23 +59,27 @@ ROWS = (
     Row("own", "own time a turn, p50, durable", "p50", "ms", most=25),
     Row("long", "turn 300 of a session against turn 3", "growth", "times", most=1.2),
     Row("calls", "model calls for a question that the first search answers", "calls", "", most=1),
-    Row("streams", "2,000 idle sessions and 200 streams at once, memory", "peak", "MB", most=700),
-    Row("streams", "of these streams, without an end after 30 s", "starved", "", most=0),
+    Row("streams", "{sessions:,.0f} idle sessions and 200 streams at once, memory", "peak", "MB", most=700),
+    Row("streams", "of these 200, without an end after 30 s", "starved", "", most=0),
 )
+
+TELLING = 100
+"""From here on decimals tell nothing."""
 
 
 def table(parts: list[str], measure: Measure) -> Iterator[str]:
     yield "| | plain | this | this / plain | must |"
     yield "|---|---|---|---|---|"
     for row in (row for row in ROWS if row.part in parts):
-        plain, this = measure(row.part, "plain")[row.key], measure(row.part, row.way)[row.key]
+        figures = measure(row.part, row.way)
+        plain, this = measure(row.part, "plain")[row.key], figures[row.key]
         ratio = f"{this / plain:.2f}" if plain else "-"
         met = "met" if row.met(this) else "missed"
-        yield f"| {row.title} | {shown(plain, row)} | {shown(this, row)} | {ratio} | {row.must}: {met} |"
+        yield f"| {row.title.format(**figures)} | {shown(plain, row)} | {shown(this, row)} | {ratio} | {row.must}: {met} |"
 
 
 def shown(value: float, row: Row) -> str:
-    return f"{value:,.0f} {row.unit}".strip() if value >= 100 or value == int(value) else f"{value:.1f} {row.unit}"
+    return f"{value:,.{1 if value < TELLING and value % 1 else 0}f} {row.unit}".strip()
 
 
 def remarks(parts: list[str], measure: Measure) -> Iterator[str]:
@@ -90,19 +94,21 @@ def remarks(parts: list[str], measure: Measure) -> Iterator[str]:
             stages = ", ".join(f"{name} {value:.1f}" for name, value in figures.items() if name != "p50")
             yield f"One asker, {way}: p50 {figures['p50']:.1f} ms, {stages}."
     if "long" in parts:
-        for way in ("plain", "this"):
+        for way in ("plain", "plain-tools", "this"):
             figures = measure("long", way)
             yield f"A long session, {way}: turn 3 {figures['third']:.1f} ms, turn 300 {figures['last']:.1f} ms."
     if "streams" in parts:
         for way in ("plain", "this"):
             figures = measure("streams", way)
             yield (
-                f"Streams, {way}: {figures['idle']:.0f} MB before them; first text after {figures['first']:.0f} ms at "
-                f"the latest, the last end after {figures['slowest']:.0f} ms, of those that ended."
+                f"Streams, {way}: {figures['idle']:.0f} MB before them; {figures['shown']:.0f} showed text before "
+                f"their end, p50 {figures['first p50']:.0f} ms, the latest {figures['first']:.0f} ms; the last end "
+                f"after {figures['slowest']:.0f} ms, of those that ended."
             )
     if "crew" in parts:
         figures = measure("crew", "this")
-        yield f"Event loop, worst, in the first run of a crew: {figures['first']:.0f} ms; in the second {figures['second']:.0f} ms."
+        lags = f"{figures['first']:.0f} ms; in the second {figures['second']:.0f} ms"
+        yield f"Event loop blocked, worst, in the first run of a crew: {lags}."
 
 
 @contextmanager
