@@ -41,6 +41,11 @@ class SessionKey:
         """The session that callers of the HTTP service and the command name themselves."""
         return cls("http", "", "", session_id)
 
+    @property
+    def awaited(self) -> bool:
+        """Whether people wait for their answers here, or ask again for them: no channel delivers them."""
+        return self.platform in {"http", "console"}
+
 
 @dataclass(frozen=True)
 class Question:

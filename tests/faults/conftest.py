@@ -31,17 +31,17 @@ class World:
     """One database, and the services that use it: on SQLite one, on Postgres any number."""
 
     def __init__(self, kind: str, folder: Path, var_dir: Path, url: str) -> None:
-        self.kind = kind
+        self.kind, self.url = kind, url
         self.books = Books(url)
         self.assistants: list[Assistant] = []
-        self._folder, self._var_dir, self._url = folder, var_dir, url
+        self._folder, self._var_dir = folder, var_dir
 
     def assistant(self, model: ScriptedModel | None = None, slack: SlackDouble | None = None, **more: Any) -> Assistant:
         """A service, not started yet. Slack reaches it over the socket, unless it is given a signing secret."""
         folder = self._folder / f"assistant-{len(self.assistants)}"
         folder.mkdir()
         shutil.copytree(self._var_dir, folder / "var", symlinks=True)
-        settings = {"database_url": self._url} if self.kind == "postgres" else {}
+        settings = {"database_url": self.url} if self.kind == "postgres" else {}
         settings |= {"llm_base_url": model.base_url, "llm_model": model.name} if model else {}
         settings |= {"slack_bot_token": slack.bot_token, "slack_api_url": slack.api_url} if slack else {}
         settings |= {"slack_app_token": slack.app_token} if slack and "slack_signing_secret" not in more else {}

@@ -5,8 +5,11 @@ import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+import pytest
+
 from tests.emulators.language_model import Hang, Json, Reply, ScriptedModel, Text
 from tests.emulators.slack import HELP, Act, Message, SlackDouble
+from tests.faults.asking import acknowledged, shows_sources
 from tests.faults.books import Books, all_delivered
 from tests.faults.conftest import World
 
@@ -50,15 +53,6 @@ class Scene:
 
     def messages(self, point: str) -> list[Message]:
         return self.slack.bot_messages(thread_ts=self.turns[point].ts)
-
-
-def acknowledged(slack: SlackDouble, act: Act) -> bool:
-    taken = {envelope.payload["event_id"] for envelope in slack.envelopes if envelope.acks}
-    return taken >= {*act.event_ids}
-
-
-def shows_sources(call: Json) -> bool:
-    return "**Sources**" in call.get("markdown_text", "")
 
 
 def part_of(message: Message) -> int:
@@ -144,11 +138,13 @@ async def kill_and_restart(
     return scene
 
 
+@pytest.mark.timeout(300)
 async def test_turns_killed_while_slack_or_the_model_has_the_word(world: World, tally: Callable[..., None]) -> None:
     scene = await kill_and_restart(between_database_and_platform, world, tally)
     assert scene.turns.keys() == {POSTED, SHOWN, PARTED, ASKED, SPEAKING}
 
 
+@pytest.mark.timeout(300)
 async def test_turns_killed_while_the_database_has_the_word(world: World, tally: Callable[..., None]) -> None:
     scene = await kill_and_restart(before_a_write, world, tally)
     assert scene.turns.keys() == {ANSWERED, HEARD}

@@ -152,6 +152,8 @@ class Ledger:
         self._last.write_text(self.executor)
         for executor in dead:
             await self._bury(executor)
+        if not self._alone:  # whoever else is known counts as alive until it was silent for long enough
+            self._observe(await self._executors.beats(), monotonic())
         self._tasks = [asyncio.create_task(self._sweep())]
         if not self._alone:
             self._tasks.append(asyncio.create_task(self._watch()))
