@@ -121,7 +121,11 @@ async def test_click_on_a_question_that_has_ended_meanwhile_changes_nothing(
 
 
 async def test_button_of_a_question_that_was_deleted_is_explained(
-    general: ChannelHandle, alice: MemberActor, bot_mention: str, discord_service: AnsweringService, discord_turns: Turns
+    general: ChannelHandle,
+    alice: MemberActor,
+    bot_mention: str,
+    discord_service: AnsweringService,
+    discord_turns: Turns,
 ) -> None:
     event_id, thread = await begun(general, alice, bot_mention)
     asked = await discord_turns.get(event_id)

@@ -23,9 +23,7 @@ async def posted(caller: Any, key: str, **body: Any) -> Any:
 # the line
 
 
-async def test_events_tell_the_place_in_line_before_the_search(
-    model_caller: Any, http_model: ScriptedModel
-) -> None:
+async def test_events_tell_the_place_in_line_before_the_search(model_caller: Any, http_model: ScriptedModel) -> None:
     line = Line(places=1, room=10)
     model_caller.services.answering._runner._lines[Mode.AGENT] = line
     http_model.script(Hang(), Text(ANSWER))
@@ -131,9 +129,7 @@ async def test_unknown_turn_is_not_found(caller: Any) -> None:
     assert (reply.status_code, reply.json()) == (404, {"detail": "There is no such question.", "retry": False})
 
 
-async def test_question_of_another_channel_cannot_be_stopped_here(
-    model_caller: Any, http_model: ScriptedModel
-) -> None:
+async def test_question_of_another_channel_cannot_be_stopped_here(model_caller: Any, http_model: ScriptedModel) -> None:
     reply = await model_caller.delete("/chat/slack:T1:C1:1.0")
 
     assert reply.status_code == 404
