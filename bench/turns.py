@@ -7,8 +7,9 @@
     python bench/turns.py streams   2,000 idle sessions and 200 streams at once: memory, and whether any starves
     python bench/turns.py crew      the event loop while a crew runs for the first time
 
-All of them without a name; `--quick` asks less, enough to see that it works and too little to judge by. Each way to answer runs in a process of its own
-(`bench/turn_measures.py`), and so does the model (`bench/model_server.py`). `--folder` keeps the index for another run.
+All of them without a name; `--quick` asks less, enough to see that it works and too little to judge by. Each way to
+answer runs in a process of its own (`bench/turn_measures.py`), and so does the model (`bench/model_server.py`).
+`--folder` keeps the index for another run.
 """
 
 import argparse
@@ -75,7 +76,8 @@ def table(parts: list[str], measure: Measure) -> Iterator[str]:
         plain, this = measure(row.part, "plain")[row.key], figures[row.key]
         ratio = f"{this / plain:.2f}" if plain else "-"
         met = "met" if row.met(this) else "missed"
-        yield f"| {row.title.format(**figures)} | {shown(plain, row)} | {shown(this, row)} | {ratio} | {row.must}: {met} |"
+        title = row.title.format(**figures)
+        yield f"| {title} | {shown(plain, row)} | {shown(this, row)} | {ratio} | {row.must}: {met} |"
 
 
 def shown(value: float, row: Row) -> str:

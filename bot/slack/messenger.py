@@ -136,7 +136,7 @@ class Messenger:
         return str(reply["ts"])
 
     async def _edit(self, session: SessionKey, ts: str, text: str, blocks: list[dict[str, Any]]) -> None:
-        """Edits a message with blocks: without any, Slack may leave those that stand there, and the button with them."""
+        """Edits a message with blocks: without any, Slack may leave those that stand there, with the button."""
         await self._editor.chat_update(channel=session.channel, ts=ts, text=text[:UPDATE_TEXT], blocks=blocks)
 
 

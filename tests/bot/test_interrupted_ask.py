@@ -94,5 +94,5 @@ async def test_answer_that_is_interrupted_is_stopped_with_its_model(
     _, complaint = await asking.communicate()
 
     assert (asking.returncode, complaint) == (130, b"")
-    while statuses(var_dir) != ["stopped"]:
+    while statuses(var_dir) != ["stopped"]:  # noqa: ASYNC110
         await asyncio.sleep(0.01)  # until the service has written it down

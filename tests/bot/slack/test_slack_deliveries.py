@@ -54,7 +54,7 @@ async def asked(slack: SlackDouble, turns: Turns, *, direct: bool = False) -> Qu
 
 async def until_delivered(slack: SlackDouble, turns: Turns, question: Question) -> None:
     """Waits until the delivery is written down and Slack has nothing more to tell."""
-    while (left := await turns.get(question.event_id)) and left.status is not Status.DELIVERED:
+    while (left := await turns.get(question.event_id)) and left.status is not Status.DELIVERED:  # noqa: ASYNC110
         await asyncio.sleep(0.01)  # nothing to be told by
     await settled(slack)
 
