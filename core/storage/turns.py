@@ -237,10 +237,9 @@ def _told(message_id: str, db: Session) -> Told | None:
         return None
     asked, session = db.execute(_asked().where(MessageRow.id == found[0].reply_to)).one()
     reply = db.scalars(_replies().where(MessageRow.id == found[0].id)).one()
-    trace = trace_of(db.scalar(select(TraceRow.body).where(TraceRow.message_id == reply.id)))
-    recent = _recent(db, session, asked.turn, since=0)
-    memory = Memory(recent[len(recent) - trace.remembered :], trace.summary)
-    return Told(reply.id, question_of(asked, session), memory, answer_of(reply, trace))
+    answer, recent = _with_trace(db, reply), _recent(db, session, asked.turn, since=0)
+    memory = Memory(recent[len(recent) - answer.trace.remembered :], answer.trace.summary)
+    return Told(reply.id, question_of(asked, session), memory, answer)
 
 
 def _recent(db: Session, session: SessionRow, turn: int, since: int | None = None) -> tuple[Message, ...]:
@@ -288,7 +287,11 @@ def _with_answer(db: Session, row: Row[MessageRow, SessionRow]) -> Asked:
     reply = None
     if asked.status not in {Status.PENDING, Status.FAILED, Status.STOPPED}:
         reply = db.scalar(_replies().where(MessageRow.reply_to == asked.id))
-    return _read(asked, session, answer_of(reply) if reply else None)
+    return _read(asked, session, _with_trace(db, reply) if reply else None)
+
+
+def _with_trace(db: Session, reply: MessageRow) -> Answer:
+    return answer_of(reply, trace_of(db.scalar(select(TraceRow.body).where(TraceRow.message_id == reply.id))))
 
 
 def _read(row: MessageRow, session: SessionRow, answer: Answer | None = None) -> Asked:
