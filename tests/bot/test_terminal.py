@@ -73,12 +73,12 @@ async def test_long_lines_and_addresses_are_not_broken(console: Console) -> None
 
 
 async def test_place_in_line_is_told_until_it_is_our_turn(console: Console) -> None:
-    waiting = given(Accepted("x"), Queued(3), Queued(1), Searching("drift"), TextDelta("Yes."), Completed(Answer("Yes.")))
+    waiting = given(
+        Accepted("x"), Queued(3), Queued(1), Searching("drift"), TextDelta("Yes."), Completed(Answer("Yes."))
+    )
     await show_answer(waiting, console)
 
-    assert printed(console) == (
-        "You are third in line…\nYou are first in line…\nSearching for “drift”…\nYes.\n"
-    )
+    assert printed(console) == ("You are third in line…\nYou are first in line…\nSearching for “drift”…\nYes.\n")
 
 
 async def test_answer_that_never_completes_gives_none(console: Console) -> None:

@@ -23,9 +23,7 @@ async def posted(caller: Any, key: str, **body: Any) -> Any:
 # the line
 
 
-async def test_events_tell_the_place_in_line_before_the_search(
-    model_caller: Any, http_model: ScriptedModel
-) -> None:
+async def test_events_tell_the_place_in_line_before_the_search(model_caller: Any, http_model: ScriptedModel) -> None:
     line = Line(places=1, room=10)
     model_caller.services.answering._runner._lines[Mode.AGENT] = line
     http_model.script(Hang(), Text(ANSWER))
@@ -65,7 +63,7 @@ async def test_question_beyond_the_room_of_the_line_is_refused_and_not_kept(
 
 async def waiting(line: Line, count: int) -> None:
     """Until so many wait in line."""
-    while len(line) < count:
+    while len(line) < count:  # noqa: ASYNC110
         await asyncio.sleep(0.01)  # nothing to be told by
 
 
@@ -131,9 +129,7 @@ async def test_unknown_turn_is_not_found(caller: Any) -> None:
     assert (reply.status_code, reply.json()) == (404, {"detail": "There is no such question.", "retry": False})
 
 
-async def test_question_of_another_channel_cannot_be_stopped_here(
-    model_caller: Any, http_model: ScriptedModel
-) -> None:
+async def test_question_of_another_channel_cannot_be_stopped_here(model_caller: Any, http_model: ScriptedModel) -> None:
     reply = await model_caller.delete("/chat/slack:T1:C1:1.0")
 
     assert reply.status_code == 404
@@ -202,7 +198,7 @@ async def test_request_that_comes_again_while_the_answer_is_made_follows_it(
     await http_model.wait_for(lambda m: m.requests)
     second = asyncio.create_task(model_caller.events("/chat", {"message": PUSH}, KEY))
     live = model_caller.services.answering._runner.live
-    while (turn := live("http:mine-1")) is None or not any(vars(event).get("text") for event in turn._events):
+    while not (turn := live("http:mine-1")) or not any("text" in vars(e) for e in turn._events):  # noqa: ASYNC110
         await asyncio.sleep(0.01)  # nothing to be told by
 
     await model_caller.delete("/chat/mine-1")
