@@ -63,6 +63,9 @@ contracts: $(VENV)/installed-dev ## Check the direction of imports.
 tests: $(VENV)/installed-dev ## Run the tests.
 	@$(BIN)/python -m pytest -q -n 3 --dist worksteal
 
+faults: $(VENV)/installed-dev ## Kill and cut off real processes in the middle of turns; print what was lost or doubled.
+	@$(BIN)/python -m pytest -q -n 3 --dist worksteal tests/faults
+
 lock: $(VENV)/bin/python ## Compile the locked sets of packages from pyproject.toml.
 	@$(PIP) uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
@@ -74,4 +77,4 @@ lock: $(VENV)/bin/python ## Compile the locked sets of packages from pyproject.t
 clean: ## Remove what was set up; the data in var/ stays.
 	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: help run test install install-dev format format-check lint types contracts tests lock clean
+.PHONY: help run test install install-dev format format-check lint types contracts tests faults lock clean

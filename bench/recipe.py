@@ -13,7 +13,7 @@ class Recipe:
     def __init__(self, folder: Path) -> None:
         self.model = SentenceTransformer(str(get_model_path()), device="cpu")
         self.splitter = RecursiveCharacterTextSplitter(chunk_size=500, chunk_overlap=50)
-        self.collection = chromadb.PersistentClient(str(folder)).create_collection("docs")
+        self.collection = chromadb.PersistentClient(str(folder)).get_or_create_collection("docs")
 
     def index(self, pages: dict[str, str], most: int | None = None) -> tuple[int, float]:
         """Indexes pages, up to `most` chunks; gives the number of chunks and the seconds."""
@@ -34,3 +34,8 @@ class Recipe:
         vector = self.model.encode([question]).tolist()
         found = self.collection.query(query_embeddings=vector, n_results=top, include=["metadatas"])
         return [str(row["page"]) for row in (found["metadatas"] or [[]])[0]]
+
+    def chunks(self, question: str, top: int = 3) -> list[str]:
+        """The texts of the `top` chunks, best first."""
+        vector = self.model.encode([question]).tolist()
+        return (self.collection.query(query_embeddings=vector, n_results=top)["documents"] or [[]])[0]

@@ -8,16 +8,17 @@ Comes in: a brief. Goes out: `AnswerEvent`s, `Completed` last. Called by the ser
                            tools
 """
 
+import asyncio
 import operator
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypedDict, cast
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage
-from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
 
 from core.answering.engine import Brief
 from core.answering.followups import search_query
@@ -32,7 +33,7 @@ from core.answering.prompts import (
     prompt_version,
 )
 from core.answering.shown import ShownText
-from core.answering.tool_round import ToolRound
+from core.answering.tool_round import Tell, ToolRound
 from core.answering.tools import TOOLS, Toolbox
 from core.domain.conversation import Answer, Memory, Message, Mode, ToolCall, Trace
 from core.domain.events import AnswerEvent, Completed, Passages, Searching, TextDelta
@@ -65,6 +66,13 @@ class AgentState(TypedDict):
     answering: Annotated[int, operator.add]
 
 
+@dataclass(frozen=True)
+class Follower:
+    """Whom the nodes of one run tell what happens; LangGraph's own stream costs 2 ms more an answer of 60 words."""
+
+    tell: Tell
+
+
 class GraphAgent:
     """The engine behind `Mode.AGENT`."""
 
@@ -77,18 +85,20 @@ class GraphAgent:
 
     async def run(self, brief: Brief) -> AsyncGenerator[AnswerEvent]:
         """Answers one question. Raises ModelError when an answer breaks off, KnowledgeError when the index fails."""
-        state: dict[str, Any] = {}
-        stream = self._graph.astream(cast("Any", {"brief": brief}), stream_mode=["custom", "values"])
-        async with aclosing(stream) as items:
-            async for kind, item in items:
-                if kind == "custom":
-                    yield cast("AnswerEvent", item)
-                else:
-                    state = cast("dict[str, Any]", item)
-        yield Completed(self._answer(cast("AgentState", state)))
+        events: asyncio.Queue[AnswerEvent | None] = asyncio.Queue()
+        work = self._graph.ainvoke({"brief": brief}, context=Follower(events.put_nowait))
+        running: asyncio.Task[AgentState] = asyncio.ensure_future(work)
+        running.add_done_callback(lambda _: events.put_nowait(None))
+        try:
+            while (event := await events.get()) is not None:
+                yield event
+            yield Completed(self._answer(await running))
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
     def _compile(self) -> Any:
-        graph = StateGraph(AgentState)
+        graph = StateGraph(AgentState, context_schema=Follower)
         graph.add_node("retrieve", self._retrieve)
         graph.add_node("model", self._ask)
         graph.add_node("tools", self._use_tools)
@@ -98,8 +108,8 @@ class GraphAgent:
         graph.add_edge("tools", "model")
         return graph.compile()
 
-    async def _retrieve(self, state: AgentState) -> dict[str, Any]:
-        tell = get_stream_writer()
+    async def _retrieve(self, state: AgentState, runtime: Runtime[Follower]) -> dict[str, Any]:
+        tell = runtime.context.tell
         started = time.monotonic()
         brief = state["brief"]
         query = search_query(brief.question, list(brief.memory.recent))
@@ -115,8 +125,8 @@ class GraphAgent:
             "searching": _milliseconds_since(started),
         }
 
-    async def _ask(self, state: AgentState) -> dict[str, Any]:
-        tell = get_stream_writer()
+    async def _ask(self, state: AgentState, runtime: Runtime[Follower]) -> dict[str, Any]:
+        tell = runtime.context.tell
         started = time.monotonic()
         brief = state["brief"]
         model = quoting(brief.quoting) if brief.quoting else self._model
@@ -132,10 +142,10 @@ class GraphAgent:
                     tell(TextDelta(text))
         raise AssertionError("a language model's stream ends with its reply")
 
-    async def _use_tools(self, state: AgentState) -> dict[str, Any]:
+    async def _use_tools(self, state: AgentState, runtime: Runtime[Follower]) -> dict[str, Any]:
         *earlier, asking = state["replies"]
         made = [request for reply in earlier for request in reply.tools]
-        uses = ToolRound(self._toolbox, len(state["passages"]), made)
+        uses = ToolRound(self._toolbox, len(state["passages"]), made, runtime.context.tell)
         for request in asking.tools[:MAX_CALLS]:
             await uses.make(request)
         return {

@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from core.answering.engine import Engine
 from core.answering.turns.durability import Durability, InMemory
-from core.answering.turns.runner import TurnRunner
+from core.answering.turns.runner import TurnRunner, patiently
 from core.answering.turns.turn import stopped
 from core.domain.conversation import MAX_QUESTION, Asked, Mode, Question, SessionKey, Status
 from core.domain.events import Accepted, AnswerEvent, Completed
@@ -94,7 +94,7 @@ class AnsweringService:
                         yield event
                         if isinstance(event, Completed):
                             return
-            asked = await self._turns.get(question.event_id)
+            asked = await patiently(lambda: self._turns.get(question.event_id))
             if asked is None:
                 raise stopped()
             if asked.status is not Status.PENDING:
@@ -138,16 +138,16 @@ class AnsweringService:
         return True
 
     async def placed(self, question: Question, placement: str) -> None:
-        """Remembers where on its platform a question is being answered."""
-        await self._turns.place(question.event_id, placement)
+        """Remembers where on its platform a question is being answered; waits for a database that is away."""
+        await patiently(lambda: self._turns.place(question.event_id, placement))
 
     async def delivered(self, question: Question) -> None:
-        """Notes that the answer stands where it was asked."""
-        await self._turns.delivered(question.event_id)
+        """Notes that the answer stands where it was asked; waits for a database that is away."""
+        await patiently(lambda: self._turns.delivered(question.event_id))
 
     async def give_up(self, question: Question, reason: str) -> None:
         """Marks a question as failed that cannot be answered where it was asked."""
-        await self._turns.fail(question.event_id, reason)
+        await patiently(lambda: self._turns.fail(question.event_id, reason))
         if turn := self._runner.live(question.event_id):
             turn.stop()
 

@@ -1,14 +1,13 @@
 """The tool calls of one reply, made one after the other; passages are numbered on from those of the turn.
 
-Comes in: the requests of a model. Goes out: messages for the model, passages that may be cited, calls to store. Used by
-the graph, inside a node: what happens is told through LangGraph's stream.
+Comes in: the requests of a model. Goes out: messages for the model, passages that may be cited, calls to store; what
+happens is told on the way. Used by the graph, inside a node.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from langchain_core.messages import ToolMessage
-from langgraph.config import get_stream_writer
 
 from core.answering.language_models.model import ToolRequest
 from core.answering.tools import Toolbox
@@ -16,19 +15,23 @@ from core.domain.conversation import ToolCall
 from core.domain.events import AnswerEvent, Passages, Searching, Step
 from core.domain.knowledge import Passage
 
+Tell = Callable[[AnswerEvent], None]
+"""Passes on what happens, to whoever follows the turn."""
+
 REPEATED = "You made this very call before. Answer from what it gave."
 
 
 class ToolRound:
     """Of one reply. `found` passages were numbered before it; calls that were `made` before are not made again."""
 
-    def __init__(self, toolbox: Toolbox, found: int, made: Iterable[ToolRequest]) -> None:
+    def __init__(self, toolbox: Toolbox, found: int, made: Iterable[ToolRequest], tell: Tell) -> None:
         self.messages: list[ToolMessage] = []
         self.passages: list[Passage] = []
         self.calls: list[ToolCall] = []
         self.repeats = False
         self._toolbox = toolbox
         self._found = found
+        self._tell = tell
         self._made = {_signature(request) for request in made}
 
     async def make(self, request: ToolRequest) -> None:
@@ -40,11 +43,10 @@ class ToolRound:
             self._tell_model(request, request.problem or REPEATED)
             return
         first = self._found + len(self.passages) + 1
-        tell = get_stream_writer()
-        tell(_announcement(request))
+        self._tell(_announcement(request))
         use = await self._toolbox.use(request.name, request.arguments, first)
         if use.passages:
-            tell(Passages(use.passages, first))
+            self._tell(Passages(use.passages, first))
         self._tell_model(request, use.call.result)
         self.passages += use.passages
         self.calls.append(use.call)

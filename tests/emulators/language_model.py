@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from aiohttp import web
 
@@ -53,6 +53,15 @@ class Hang:
 
 
 @dataclass(frozen=True)
+class Pause:
+    """Streams `after`, if any, waits until `over` is set, and streams the `rest`."""
+
+    over: asyncio.Event
+    rest: str
+    after: str = ""
+
+
+@dataclass(frozen=True)
 class Cut:
     """Closes the connection in mid-stream, once `after` is sent; without streaming, before the answer."""
 
@@ -75,7 +84,7 @@ class Whole:
     content: str
 
 
-Reply: TypeAlias = Text | ToolCall | ToolCalls | Failure | Hang | Cut | Deltas | Whole
+Reply: TypeAlias = Text | ToolCall | ToolCalls | Failure | Hang | Pause | Cut | Deltas | Whole
 
 NOTHING_SCRIPTED = Failure(500, {"error": {"message": "nothing scripted", "type": "test_double"}})
 
@@ -87,7 +96,7 @@ class ScriptedModel:
         self.api_key, self.name = api_key, name
         self.base_url = ""
         self.requests: list[Json] = []
-        self.abandoned = 0
+        self.abandoned = self.waiting = self.spoken = 0
         self._replies: deque[Reply] = deque()
         self._fallback: Callable[[Json], Reply] = lambda _: NOTHING_SCRIPTED
         self._changed = asyncio.Condition()
@@ -114,7 +123,7 @@ class ScriptedModel:
         self._fallback = fallback
 
     async def wait_for(self, predicate: Callable[[Self], object], timeout: float = 10.0) -> None:  # noqa: ASYNC109
-        """Waits on `requests` and `abandoned`."""
+        """Waits on `requests`; on `waiting`, replies that hang or paused, and `spoken`, whole ones; on `abandoned`."""
         try:
             async with asyncio.timeout(timeout), self._changed:
                 await self._changed.wait_for(lambda: predicate(self))
@@ -138,7 +147,10 @@ class ScriptedModel:
         await self._announce()
         reply = self._replies.popleft() if self._replies else self._fallback(asked)
         try:
-            return await self._give(reply, asked, request)
+            response = await self._give(reply, asked, request)
+            self.spoken += 1
+            await self._announce()
+            return response
         except (asyncio.CancelledError, ConnectionResetError):
             self.abandoned += 1
             await self._announce()
@@ -154,6 +166,8 @@ class ScriptedModel:
                 return fail(reply)
             case Hang() | Cut():
                 return await self._break_off(reply, asked, request)
+            case Pause():
+                return await self._pause(reply, asked, request)
             case Deltas():
                 end = [delta({}, reply.finish)] if reply.finish else []
                 return await self._stream(request, [*map(delta, reply.changes), *end], done=reply.done)
@@ -181,25 +195,35 @@ class ScriptedModel:
         if asked.get("stream") and reply.after:
             response = await self._stream(request, list(pieces(Text(reply.after))), done=False)
         if isinstance(reply, Hang):
-            await forever()
+            await self._wait(asyncio.Event())
         if request.transport:
             request.transport.close()
         return response
 
+    async def _pause(self, reply: Pause, asked: Json, request: web.Request) -> web.StreamResponse:
+        response = await self._stream(request, list(pieces(Text(reply.after))) if reply.after else [], done=False)
+        await self._wait(reply.over)
+        rest = Text(reply.rest)
+        await self._write(response, [*pieces(rest), *closing(rest, asked)], done=True)
+        return response
+
+    async def _wait(self, over: asyncio.Event) -> None:
+        self.waiting += 1
+        await self._announce()
+        await over.wait()
+
     async def _stream(self, request: web.Request, chunks: list[Json], done: bool) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
+        await self._write(response, chunks, done=done)
+        return response
+
+    async def _write(self, response: web.StreamResponse, chunks: list[Json], *, done: bool) -> None:
         for chunk in chunks:
             line = json.dumps(self._head() | {"object": "chat.completion.chunk"} | chunk)
             await response.write(f"data: {line}\n\n".encode())
         if done:
             await response.write(b"data: [DONE]\n\n")
-        return response
-
-
-async def forever() -> NoReturn:
-    await asyncio.Event().wait()
-    raise AssertionError("nobody sets this event")
 
 
 def fail(failure: Failure) -> web.Response:

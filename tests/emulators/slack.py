@@ -287,7 +287,10 @@ class WebApi(SocketMode):
 
     def __init__(self) -> None:
         super().__init__()
+        self.withheld: list[Call] = []
         self._faults: defaultdict[str, deque[tuple[str, int]]] = defaultdict(deque)
+        self._withholding: list[tuple[str, Callable[[Json], object]]] = []
+        self._given_out = asyncio.Event()
         self._post_allowance: defaultdict[str, float] = defaultdict(float)
         self._methods: dict[str, Callable[[Json], Json]] = {
             "auth.test": lambda _: IDENTITY,
@@ -312,14 +315,32 @@ class WebApi(SocketMode):
         """The next calls fail: "ratelimited" is a 429, "http_500" a 500, anything else Slack's own error."""
         self._faults[method].extend([(error, retry_after)] * times)
 
+    def withhold(self, method: str, when: Callable[[Json], object] = bool) -> None:
+        """Carries out the next call whose arguments are so, and keeps the reply until `give_out`; see `withheld`."""
+        self._withholding.append((method, when))
+        self._given_out.clear()
+
+    def give_out(self) -> None:
+        """Sends the replies that were withheld, if anybody still waits for them."""
+        self._given_out.set()
+
     async def _serve_api(self, request: web.Request) -> web.Response:
         call = Call(request.match_info["method"], await read_arguments(request), time.monotonic())
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         self.calls.append(call)
         planned = self._faults[call.method]
         response = self._failure(call, *planned.popleft()) if planned else self._answer(call, token)
+        await self._withhold(call)
         await self._flush()
         return response
+
+    async def _withhold(self, call: Call) -> None:
+        wanted = next((w for w in self._withholding if w[0] == call.method and w[1](call.arguments)), None)
+        if wanted:
+            self._withholding.remove(wanted)
+            self.withheld.append(call)
+            await self._flush()
+            await self._given_out.wait()
 
     def _failure(self, call: Call, error: str, retry_after: int) -> web.Response:
         call.error = error
@@ -471,6 +492,7 @@ class SlackDouble(WebApi):
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self.give_out()
         await self.disconnect_sockets()
         await self._runner.cleanup()
 

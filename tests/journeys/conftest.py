@@ -1,106 +1,14 @@
-"""A `serve` process of its own, in an empty folder, with an empty home and a VAR_DIR whose index is built."""
+"""A `serve` process for each test that wants one, with a VAR_DIR whose index is built."""
 
-import asyncio
-import os
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-PAGES = Path(__file__).parents[1] / "pages"
-NO_SOURCES = PAGES / "none.toml"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Assistant:
-    """`mlops-assistant` on one VAR_DIR: `serve` in the background, other commands in the foreground."""
-
-    def __init__(self, folder: Path, **settings: Any) -> None:
-        self.folder, self.port = folder, free_port()
-        self.var_dir = folder / "var"
-        self.settings = settings
-        self.process: asyncio.subprocess.Process | None = None
-        for name in ("home", "cwd"):
-            (folder / name).mkdir()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def said(self) -> str:
-        return (self.folder / "said.txt").read_text()
-
-    def environment(self, **settings: Any) -> dict[str, str]:
-        base = {
-            "PATH": os.environ["PATH"], "HOME": self.folder / "home", "VAR_DIR": self.var_dir, "PORT": self.port,
-            "KNOWLEDGE_DIR": PAGES, "SOURCES_FILE": NO_SOURCES, "REFRESH_CRON": "off",
-            "ADMIN_PASSWORD": "a console password",
-        }  # fmt: skip
-        return {name.upper(): str(value) for name, value in {**base, **self.settings, **settings}.items()}
-
-    async def serve(self, *arguments: str, **settings: Any) -> None:
-        """Starts the service and returns at once."""
-        with (self.folder / "said.txt").open("ab") as said:
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot", "serve", *arguments,
-                cwd=self.folder / "cwd", env=self.environment(**settings), stdout=said, stderr=said,
-            )  # fmt: skip
-
-    async def start(self, *arguments: str, **settings: Any) -> None:
-        """Starts the service and waits until it answers."""
-        await self.serve(*arguments, **settings)
-        await self.until(self.healthy)
-
-    async def healthy(self) -> bool:
-        async with httpx.AsyncClient(trust_env=False) as client:
-            try:
-                return (await client.get(f"{self.url}/health")).status_code == 200
-            except httpx.TransportError:
-                return False
-
-    async def until(self, condition: Callable[[], Any]) -> Any:
-        """Waits for a condition while the service lives."""
-        async with asyncio.timeout(60):
-            while not (met := await condition()):
-                assert self.process is not None
-                assert self.process.returncode is None, self.said
-                await asyncio.sleep(0.05)
-            return met
-
-    async def ended(self) -> int:
-        assert self.process is not None
-        async with asyncio.timeout(30):
-            return await self.process.wait()
-
-    async def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """Tells the service to stop, waits for it and gives its exit status."""
-        assert self.process is not None
-        if self.process.returncode is None:
-            self.process.send_signal(how)
-        return await self.ended()
-
-    async def run(self, *arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
-        """Another command beside the service."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bot", *arguments, cwd=self.folder / "cwd",
-            env=self.environment(**settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        async with asyncio.timeout(60):
-            out, err = await process.communicate()
-        return subprocess.CompletedProcess(arguments, process.returncode or 0, out.decode(), err.decode())
+from tests.serving import Assistant
 
 
 @pytest.fixture

@@ -150,7 +150,8 @@ class Ledger:
         await self._executors.beat(self.executor)
         dead = {*before} if self._alone else {*before} & self._predecessor()
         self._last.write_text(self.executor)
-        self._observe({executor: beat for executor, beat in before.items() if executor not in dead}, monotonic())
+        others = {executor: beat for executor, beat in before.items() if executor not in dead}
+        self._observe(others, monotonic())  # who is known counts as alive until it was silent for long enough
         for executor in dead:
             await self._bury(executor)
         self._tasks = [asyncio.create_task(self._sweep())]

@@ -30,6 +30,9 @@ WAIT_SECONDS = 0.5
 STORE_SECONDS = 60.0
 """How long the outcome of a turn is offered to a database that is away, before its asker is told so."""
 
+SETTLE_SECONDS = 2.0
+"""How often that is tried which patience did not help to store."""
+
 STOP_WATCH_SECONDS = 1.0
 """How often running turns are looked up that may have been stopped through another process."""
 
@@ -213,23 +216,31 @@ class TurnRunner:
         assert turn.work is not None  # noqa: S101 - set by `run`
         error = None if turn.work.cancelled() else turn.work.exception()
         if turn.stopped and (turn.work.cancelled() or error):
-            error = stopped()
-            await self._settle(turn, lambda: self._turns.stop(turn.event_id, stopped().said))
+            await self._settle(turn, stopped(), self._turns.stop)
         elif isinstance(error, AssistantError):
             _log.warning("question %s failed: %s", turn.event_id, error)
-            said = error.said
-            await self._settle(turn, lambda: self._turns.fail(turn.event_id, said))
+            await self._settle(turn, error, self._turns.fail)
         elif error:  # the boundary: whatever broke inside, the asker gets a sentence
             _log.error("question %s failed", turn.event_id, exc_info=error)
-            error = AssistantError(BROKEN, detail=repr(error))
-            await self._settle(turn, lambda: self._turns.fail(turn.event_id, BROKEN))
-        turn.end(error)
+            await self._settle(turn, AssistantError(BROKEN, detail=repr(error)), self._turns.fail)
+        else:
+            turn.end()
 
-    async def _settle(self, turn: Turn, write: Callable[[], Awaitable[object]]) -> None:
-        try:
-            await patiently(write)
-        except StorageError as error:
-            _log.error("how question %s ended could not be stored: %s", turn.event_id, error)
+    async def _settle(self, turn: Turn, error: AssistantError, write: Callable[[str, str], Awaitable[object]]) -> None:
+        """Writes a failure down, however long that takes: a question left open would hold up its session for ever.
+
+        The asker is not kept waiting for it.
+        """
+        while True:
+            try:
+                await patiently(lambda: write(turn.event_id, error.said))
+            except StorageError as away:
+                _log.error("how question %s ended cannot be stored yet: %s", turn.event_id, away)
+                turn.end(error)
+                await asyncio.sleep(SETTLE_SECONDS)
+            else:
+                turn.end(error)
+                return
 
     def _leave(self, turn: Turn) -> None:
         self._live.pop(turn.event_id, None)
