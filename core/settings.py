@@ -23,6 +23,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import from_json
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import ConfigurationError
@@ -101,13 +102,15 @@ class Settings(BaseSettings):
     llm_base_url: Url | None = Field(None, description="Any other OpenAI-compatible endpoint.")
     llm_api_key: SecretStr | None = Field(None, description="Key for LLM_BASE_URL, where it wants one.")
     llm_model: str = Field("openai/gpt-4o-mini", description="Name of the model at the endpoint.")
-    llm_fallbacks: tuple[Endpoint, ...] = Field((), description="Endpoints to try next, in order, as a JSON list.")
+    llm_fallbacks: Annotated[tuple[Endpoint, ...], NoDecode] = Field(
+        (), description="Endpoints to try next, in order, as a JSON list."
+    )
     llm_timeout: float = Field(60, gt=0, le=600, description="Seconds that one call of the model may take.")
     llm_first_token_timeout: float = Field(30, gt=0, le=600, description="Seconds until its first token.")
     llm_token_timeout: float = Field(15, gt=0, le=600, description="Seconds between two tokens.")
     llm_retries: int = Field(2, ge=0, le=10, description="Repeats after a connection error, 429 or 5xx.")
     llm_temperature: float = Field(0.2, ge=0, le=2, description="How freely the model chooses its words.")
-    llm_prices: dict[str, tuple[float, float]] = Field(
+    llm_prices: Annotated[dict[str, tuple[float, float]], NoDecode] = Field(
         default_factory=dict[str, tuple[float, float]],
         description='Dollars a million tokens, in and out, as JSON: {"openai/gpt-4o-mini": [0.15, 0.60]}.',
     )
@@ -147,6 +150,14 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()  # worker processes run in another folder
+
+    @field_validator("llm_fallbacks", "llm_prices", mode="before")
+    @classmethod
+    def _read_json(cls, value: Any) -> Any:
+        try:
+            return from_json(value) if isinstance(value, str) else value
+        except ValueError:
+            raise ValueError("must be JSON, in double quotes and on one line") from None  # it may hold a key
 
     @field_validator("roles", mode="before")
     @classmethod

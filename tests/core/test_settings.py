@@ -25,6 +25,21 @@ VALUES = {
     "LLM_BASE_URL": ("http://ollama:11434/v1", "https://vllm/v1"),
     "LLM_API_KEY": ("key-a", "key-b"),
     "LLM_MODEL": ("qwen3:8b", "openai/gpt-5"),
+    "LLM_FIRST_TOKEN_TIMEOUT": ("5.0", "6.5"),
+    "LLM_TOKEN_TIMEOUT": ("2.0", "3.5"),
+    "LLM_TEMPERATURE": ("0.0", "1.5"),
+    "BUDGET_USER": ("0.5", "0.0"),
+    "BUDGET_CHANNEL": ("5.0", "6.5"),
+    "BUDGET_WORKSPACE": ("20.0", "30.0"),
+    "UNSUPPORTED": ("drop", "keep"),
+    "MEMORY_TOKENS": ("500", "4000"),
+    "DURABLE_TURNS": ("False", "True"),
+    "TURNS_AT_ONCE": ("8", "128"),
+    "CREWS_AT_ONCE": ("1", "8"),
+    "TURNS_WAITING": ("10", "5000"),
+    "CREW_STEPS": ("2", "9"),
+    "CREW_TOKENS": ("1000", "90000"),
+    "STOP_SECONDS": ("0.0", "60.0"),
     "SLACK_BOT_TOKEN": ("xoxb-a", "xoxb-b"),
     "SLACK_APP_TOKEN": ("xapp-a", "xapp-b"),
     "SLACK_SIGNING_SECRET": ("sign-a", "sign-b"),
@@ -283,6 +298,60 @@ def test_endpoint_of_the_language_model_follows_from_what_is_set(
 ) -> None:
     set_environment(monkeypatch, **values)
     assert load_settings().model_endpoint == endpoint
+
+
+FALLBACKS = (
+    '[{"base_url": "http://ollama:11434/v1/", "model": "qwen3:8b"},'
+    f' {{"base_url": "https://vllm/v1", "model": "llama", "api_key": "{SECRET}"}}]'
+)
+
+
+@pytest.mark.parametrize("by", ["environment", "file"])
+def test_fallbacks_stand_behind_the_first_endpoint_in_order(monkeypatch: pytest.MonkeyPatch, by: str) -> None:
+    values = {"LLM_BASE_URL": "http://first/v1", "LLM_MODEL": "one", "LLM_FALLBACKS": FALLBACKS}
+    set_environment(monkeypatch, **values) if by == "environment" else write_env(**values)
+    settings = load_settings()
+
+    assert [(e.base_url, e.model, e.api_key.get_secret_value()) for e in settings.model_endpoints] == [
+        ("http://first/v1", "one", "none"),
+        ("http://ollama:11434/v1", "qwen3:8b", "none"),
+        ("https://vllm/v1", "llama", SECRET),
+    ]
+    assert settings.elsewhere(port=9123).model_endpoints == settings.model_endpoints
+    assert SECRET not in repr(settings)
+
+
+def test_prices_and_budgets_are_read_in_dollars(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_environment(
+        monkeypatch, LLM_PRICES='{"openai/gpt-4o-mini": [0.15, 0.60]}', BUDGET_USER="0.5", BUDGET_CHANNEL="0"
+    )
+    settings = load_settings()
+
+    assert settings.llm_prices == {"openai/gpt-4o-mini": (0.15, 0.60)}
+    assert settings.budgets == {"user": 500_000, "channel": 0}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LLM_FALLBACKS", f"[{{'base_url': 'http://a/v1', 'model': 'm', 'api_key': '{SECRET}'}}]"),
+        ("LLM_FALLBACKS", f'[{{"base_url": "ollama:11434", "model": "m", "api_key": "{SECRET}"}}]'),
+        ("LLM_FALLBACKS", f'[{{"base_url": "http://a/v1", "api_key": "{SECRET}"}}]'),
+        ("LLM_FALLBACKS", f'{{"base_url": "http://a/v1", "model": "m", "api_key": "{SECRET}"}}'),
+        ("LLM_PRICES", "cheap"),
+        ("LLM_PRICES", '{"openai/gpt-4o-mini": 0.15}'),
+        ("LLM_PRICES", '{"openai/gpt-4o-mini": ["a", "b"]}'),
+    ],
+)
+@pytest.mark.parametrize("by", ["environment", "file"])
+def test_json_that_cannot_be_used_is_named_without_what_it_holds(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, by: str
+) -> None:
+    set_environment(monkeypatch, **{name: value}) if by == "environment" else write_env(**{name: value})
+    said = refusal()
+
+    assert name in said
+    assert SECRET not in said
 
 
 @pytest.mark.parametrize(
