@@ -1,6 +1,7 @@
 """The plain agent, as a baseline for `bench/turns.py`: llm -> tools -> llm in LangGraph, sessions in a dict.
 
-A session keeps all questions and answers, or with `remembers_tools` what its tools gave as well. Its search is `bench/recipe.py`. Imports what such a service does at start, CrewAI and FastAPI among it.
+A session keeps all questions and answers, or with `remembers_tools` what its tools gave as well. Its search is
+`bench/recipe.py`. Imports what such a service does at start, CrewAI and FastAPI among it.
 """
 
 import operator
