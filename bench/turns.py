@@ -61,7 +61,7 @@ ROWS = (
     Row("long", "turn 300 of a session against turn 3", "growth", "times", most=1.2),
     Row("calls", "model calls for a question that the first search answers", "calls", "", most=1),
     Row("streams", "{sessions:,.0f} idle sessions and 200 streams at once, memory", "peak", "MB", most=700),
-    Row("streams", "of these 200, without an end after 30 s", "starved", "", most=0),
+    Row("streams", "of these 200, without an end after 120 s", "starved", "", most=0),
 )
 
 TELLING = 100
@@ -75,9 +75,8 @@ def table(parts: list[str], measure: Measure) -> Iterator[str]:
         figures = measure(row.part, row.way)
         plain, this = measure(row.part, "plain")[row.key], figures[row.key]
         ratio = f"{this / plain:.2f}" if plain else "-"
-        met = "met" if row.met(this) else "missed"
-        title = row.title.format(**figures)
-        yield f"| {title} | {shown(plain, row)} | {shown(this, row)} | {ratio} | {row.must}: {met} |"
+        must = f"{row.must}: {'met' if row.met(this) else 'missed'}"
+        yield f"| {row.title.format(**figures)} | {shown(plain, row)} | {shown(this, row)} | {ratio} | {must} |"
 
 
 def shown(value: float, row: Row) -> str:
@@ -105,7 +104,7 @@ def remarks(parts: list[str], measure: Measure) -> Iterator[str]:
             yield (
                 f"Streams, {way}: {figures['idle']:.0f} MB before them; {figures['shown']:.0f} showed text before "
                 f"their end, p50 {figures['first p50']:.0f} ms, the latest {figures['first']:.0f} ms; the last end "
-                f"after {figures['slowest']:.0f} ms, of those that ended."
+                f"after {figures['slowest']:.0f} ms, of the {figures['ended']:.0f} that ended."
             )
     if "crew" in parts:
         figures = measure("crew", "this")
