@@ -17,7 +17,7 @@ from core.answering.engine import Engine
 from core.answering.turns.durability import Durability, InMemory
 from core.answering.turns.runner import TurnRunner, patiently
 from core.answering.turns.turn import stopped
-from core.domain.conversation import MAX_QUESTION, Asked, Mode, Question, SessionKey, Status
+from core.domain.conversation import AWAITED, MAX_QUESTION, Asked, Mode, Question, SessionKey, Status
 from core.domain.events import Accepted, AnswerEvent, Completed
 from core.errors import AssistantError, InputError, StorageError, UnknownTurn
 from core.storage.ids import now
@@ -46,6 +46,7 @@ class AnsweringService:
         self._turns = turns
         self._runner = runner
         self._durability: Durability = InMemory()
+        self._resuming: list[asyncio.Task[None]] = []
         self._refused: OrderedDict[str, None] = OrderedDict()
 
     async def open(self, durability: Durability | None = None) -> None:
@@ -53,13 +54,18 @@ class AnsweringService:
         self._durability = durability or self._durability
         await self._durability.open(self._runner.run)
         self._runner.opened(self._durability)
+        if self._durability.keepers is None:
+            self._resuming = [asyncio.create_task(self._resume(platform)) for platform in AWAITED]
 
     async def drain(self, patience: float) -> None:
-        """Lets running turns end for up to `patience` seconds."""
+        """Lets running turns end for up to `patience` seconds; those who wait for others are told."""
         await self._runner.idle(patience)
 
     async def close(self) -> None:
         """Stops what still runs; a ledger hands it over."""
+        for task in self._resuming:
+            task.cancel()
+        await asyncio.gather(*self._resuming, return_exceptions=True)
         await self._durability.close()
         await self._runner.close()
 
@@ -176,6 +182,11 @@ class AnsweringService:
         gone = await self._sessions.delete(session)
         self._runner.stop_session(session)
         return gone
+
+    async def _resume(self, platform: str) -> None:
+        """Has turns end whose process is gone and whose answers no channel delivers."""
+        async for asked in self.left_behind(platform):
+            _log.info("question %s was left behind", asked.question.event_id)
 
     def _check(self, question: Question) -> None:
         check_text(question.text)

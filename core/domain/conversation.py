@@ -27,6 +27,10 @@ class Status(StrEnum):
     STOPPED = "stopped"
 
 
+AWAITED = ("http", "console")
+"""Platforms whose people wait for their answers, or ask again for them: no channel delivers there."""
+
+
 @dataclass(frozen=True)
 class SessionKey:
     """The address of a conversation. One thread is one session."""
@@ -43,8 +47,8 @@ class SessionKey:
 
     @property
     def awaited(self) -> bool:
-        """Whether people wait for their answers here, or ask again for them: no channel delivers them."""
-        return self.platform in {"http", "console"}
+        """Whether no channel delivers the answers of this conversation."""
+        return self.platform in AWAITED
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from tests.emulators.slack import Act, SlackDouble
 from tests.serving import Assistant
 
 
-async def ask(client: httpx.AsyncClient, assistant: Assistant, text: str, session: str = "", key: str = "") -> httpx.Response:
+async def ask(
+    client: httpx.AsyncClient, assistant: Assistant, text: str, session: str = "", key: str = ""
+) -> httpx.Response:
     """The reply of /chat; the same `key` is the same question."""
     body = {"message": text} | ({"session_id": session} if session else {})
     return await client.post(f"{assistant.url}/chat", json=body, headers={"Idempotency-Key": key} if key else {})

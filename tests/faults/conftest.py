@@ -86,9 +86,7 @@ async def sqlite_world(tmp_path: Path, built_var: Path) -> AsyncIterator[World]:
 
 
 @pytest.fixture
-async def postgres_world(
-    tmp_path: Path, built_postgres: Path, postgres_server: PostgresServer
-) -> AsyncIterator[World]:
+async def postgres_world(tmp_path: Path, built_postgres: Path, postgres_server: PostgresServer) -> AsyncIterator[World]:
     name = f"test_{uuid.uuid4().hex}"
     postgres_server.psql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
     world = World("postgres", tmp_path, built_postgres, postgres_server.get_uri(name))
