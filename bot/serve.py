@@ -8,7 +8,7 @@ import logging
 import math
 import signal
 import socket
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -78,7 +78,7 @@ async def _run(settings: Settings, access: ConsoleAccess, console: Console) -> N
             mount_console(app, services, access)
         _mount_slack(app, channels)
         listening = asyncio.Event()
-        running = asyncio.create_task(_run_until_told(app, services, listening))
+        running = asyncio.create_task(_run_until_told(app, settings, listening, services.answering.drain))
         starting = asyncio.create_task(_start(services, channels, listening, console))
         _greet(settings, access, console)
         try:
@@ -147,18 +147,17 @@ def _mount_slack(app: FastAPI, channels: dict[str, Channel]) -> None:
         app.add_api_route("/slack/events", endpoint.handle, methods=["POST"], include_in_schema=False)
 
 
-async def _run_until_told(app: FastAPI, services: Services, listening: asyncio.Event) -> None:
-    """Serves HTTP, or merely waits when that is not this process's role, until SIGINT or SIGTERM.
-
-    What is being answered then may end within STOP_SECONDS; what does not is handed over.
-    """
-    settings, told = services.settings, asyncio.Event()
+async def _run_until_told(
+    app: FastAPI, settings: Settings, listening: asyncio.Event, drain: Callable[[float], Awaitable[None]]
+) -> None:
+    """Serves HTTP, or merely waits when that is not this process's role, until SIGINT or SIGTERM; then drains."""
+    told = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, told.set)
     if "http" not in settings.roles:
         listening.set()
         await told.wait()
-        await services.answering.drain(settings.stop_seconds)
+        await drain(settings.stop_seconds)
         return
     config = uvicorn.Config(
         app,
@@ -176,7 +175,7 @@ async def _run_until_told(app: FastAPI, services: Services, listening: asyncio.E
     finally:
         waiting.cancel()
         server.should_exit = True
-        await asyncio.gather(serving, services.answering.drain(settings.stop_seconds))
+        await asyncio.gather(drain(settings.stop_seconds), serving)
 
 
 class _Server(uvicorn.Server):

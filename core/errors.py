@@ -132,6 +132,12 @@ class TurnStopped(AssistantError):
     """The asker stopped the answer; nothing more is said."""
 
 
+class HandedOver(AssistantError):
+    """The service stops before the answer is there; the question is kept, and its turn is ended elsewhere."""
+
+    retry_may_help = True
+
+
 class Overloaded(AssistantError):
     """Too many questions wait already; this one was not taken."""
 

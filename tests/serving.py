@@ -47,9 +47,9 @@ class Assistant:
 
     def environment(self, **settings: Any) -> dict[str, str]:
         base = {
-            "PATH": os.environ["PATH"], "PYTHONPATH": ROOT, "HOME": self.folder / "home", "VAR_DIR": self.var_dir, "PORT": self.port,
-            "KNOWLEDGE_DIR": PAGES, "SOURCES_FILE": NO_SOURCES, "REFRESH_CRON": "off",
-            "ADMIN_PASSWORD": "a console password",
+            "PATH": os.environ["PATH"], "PYTHONPATH": ROOT, "HOME": self.folder / "home",
+            "VAR_DIR": self.var_dir, "PORT": self.port, "KNOWLEDGE_DIR": PAGES, "SOURCES_FILE": NO_SOURCES,
+            "REFRESH_CRON": "off", "ADMIN_PASSWORD": "a console password",
         }  # fmt: skip
         return {name.upper(): str(value) for name, value in {**base, **self.settings, **settings}.items()}
 

@@ -17,7 +17,7 @@ from core.answering.engine import Engine
 from core.answering.turns.durability import Durability, InMemory
 from core.answering.turns.runner import TurnRunner, patiently
 from core.answering.turns.turn import stopped
-from core.domain.conversation import MAX_QUESTION, Asked, Mode, Question, SessionKey, Status
+from core.domain.conversation import AWAITED, MAX_QUESTION, Asked, Mode, Question, SessionKey, Status
 from core.domain.events import Accepted, AnswerEvent, Completed
 from core.errors import AssistantError, InputError, StorageError, UnknownTurn
 from core.storage.ids import now
@@ -46,7 +46,7 @@ class AnsweringService:
         self._turns = turns
         self._runner = runner
         self._durability: Durability = InMemory()
-        self._draining = False
+        self._resuming: list[asyncio.Task[None]] = []
         self._refused: OrderedDict[str, None] = OrderedDict()
 
     async def open(self, durability: Durability | None = None) -> None:
@@ -54,14 +54,18 @@ class AnsweringService:
         self._durability = durability or self._durability
         await self._durability.open(self._runner.run)
         self._runner.opened(self._durability)
+        if self._durability.shared:
+            self._resuming = [asyncio.create_task(self._resume(platform)) for platform in AWAITED]
 
     async def drain(self, patience: float) -> None:
-        """Lets running turns end for up to `patience` seconds. Who leaves from now on was sent away by us."""
-        self._draining = True
+        """Lets running turns end for up to `patience` seconds; those who wait for others are told."""
         await self._runner.idle(patience)
 
     async def close(self) -> None:
         """Stops what still runs; a ledger hands it over."""
+        for task in self._resuming:
+            task.cancel()
+        await asyncio.gather(*self._resuming, return_exceptions=True)
         await self._durability.close()
         await self._runner.close()
 
@@ -117,7 +121,7 @@ class AnsweringService:
                 async for event in events:
                     yield event
         except (GeneratorExit, asyncio.CancelledError):
-            if fresh and not self._draining:
+            if fresh:
                 await asyncio.shield(self.stop(question.event_id))
             raise
 
@@ -179,12 +183,17 @@ class AnsweringService:
         self._runner.stop_session(session)
         return gone
 
+    async def _resume(self, platform: str) -> None:
+        """Has turns end whose process is gone and whose answers no channel delivers."""
+        async for asked in self.left_behind(platform):
+            _log.info("question %s was left behind", asked.question.event_id)
+
     def _check(self, question: Question) -> None:
         check_text(question.text)
         self._runner.check(question.mode)
 
     async def _accept(self, question: Question, *, kept: bool) -> bool:
-        turn = await self._turns.claim(question, self._durability.executor if kept else "")
+        turn = await self._turns.claim(question, self._durability.executor)
         if turn is None:
             return False
         self._runner.expect(Asked(question, turn, Status.PENDING, kept=kept))

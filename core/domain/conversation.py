@@ -27,6 +27,10 @@ class Status(StrEnum):
     STOPPED = "stopped"
 
 
+AWAITED = ("http", "console")
+"""Platforms whose people wait for their answers, or ask again for them: no channel delivers there."""
+
+
 @dataclass(frozen=True)
 class SessionKey:
     """The address of a conversation. One thread is one session."""
@@ -199,7 +203,7 @@ class Session:
 class Asked:
     """A stored question: its turn in its session, how far it has come, and where its reply stands.
 
-    `answer` is there once it was given; `note` says why there will be none. It is `kept` when a process has promised to
+    `answer` is there once it was given; `note` says why there will be none. It is `kept` when a channel is to
     deliver the answer; otherwise its asker takes it, or finds it in the history.
     """
 

@@ -74,7 +74,7 @@ class MessageRow(Base):
     """A question or an answer. `event_id` makes a redelivered question collide; `placement` is where its reply is.
 
     Both of a `turn` carry its number, counted by the session: clocks may jump, so ids do not tell the order. `keeper`
-    is the process that promised to deliver the answer; nobody did where its asker waits for it.
+    is the process that promised an answer.
     """
 
     __tablename__ = "messages"

@@ -17,7 +17,7 @@ from sqlalchemy import CursorResult, Row, Select, Table, bindparam, exists, inse
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
-from core.domain.conversation import Answer, Asked, Memory, Message, Mode, Question, Status, Told
+from core.domain.conversation import AWAITED, Answer, Asked, Memory, Message, Mode, Question, Status, Told
 from core.storage.engine import Database
 from core.storage.ids import new_id, now
 from core.storage.models import CitationRow, MessageRow, SessionRow, ToolCallRow, TraceRow
@@ -59,8 +59,7 @@ class Turns:
     async def claim(self, question: Question, keeper: str = "") -> int | None:
         """Stores a question as pending, with its session if that is new. None: this event was stored before.
 
-        Gives the number of the turn in its session, from 1. `keeper` is the process that promises to deliver the
-        answer, if any does.
+        Gives the number of the turn in its session, from 1. `keeper` is the process that promises an answer.
         """
         try:
             return await self._database.transact(partial(_claim, question, keeper))
@@ -133,7 +132,7 @@ class Turns:
         left = (
             MessageRow.role == "user",
             MessageRow.status.in_(OPEN),
-            MessageRow.keeper.not_in([*alive, keeper, ""]),
+            MessageRow.keeper.not_in([*alive, keeper]),
             MessageRow.created_at >= since,
             MessageRow.session_id.in_(here),
         )
@@ -295,7 +294,7 @@ def _with_trace(db: Session, reply: MessageRow) -> Answer:
 
 
 def _read(row: MessageRow, session: SessionRow, answer: Answer | None = None) -> Asked:
-    status, kept = Status(row.status), bool(row.keeper)
+    status, kept = Status(row.status), session.platform not in AWAITED
     return Asked(question_of(row, session), row.turn, status, row.placement, answer, row.note, kept)
 
 

@@ -148,13 +148,13 @@ class ScriptedModel:
         reply = self._replies.popleft() if self._replies else self._fallback(asked)
         try:
             response = await self._give(reply, asked, request)
-            self.spoken += 1
-            await self._announce()
-            return response
         except (asyncio.CancelledError, ConnectionResetError):
             self.abandoned += 1
             await self._announce()
             raise
+        self.spoken += 1
+        await self._announce()
+        return response
 
     async def _announce(self) -> None:
         async with self._changed:

@@ -72,11 +72,11 @@ class Books:
         expected = {**dict.fromkeys(ENDED_WELL, 1), **dict.fromkeys([*ENDED_BADLY, "pending"], 0)}
         return found + [f"{entry}" for entry in self.questions() if entry.answers != expected[entry.status]]
 
-    def lock(self) -> None:
-        """Nobody else writes messages until `unlock`; reading goes on."""
+    def lock(self, table: str = "messages") -> None:
+        """Nobody else writes to a table until `unlock`, nor to any other of a SQLite; reading goes on."""
         assert self._lock is None
         self._lock = self._engine.connect()
-        self._lock.exec_driver_sql("BEGIN IMMEDIATE" if self.sqlite else "LOCK TABLE messages IN EXCLUSIVE MODE")
+        self._lock.exec_driver_sql("BEGIN IMMEDIATE" if self.sqlite else f"LOCK TABLE {table} IN EXCLUSIVE MODE")
 
     def unlock(self) -> None:
         """Lets others write again."""
@@ -90,7 +90,7 @@ class Books:
         found: list[Entry] = []
         try:
             async with asyncio.timeout(PATIENCE):
-                while not condition(found := self.questions()):
+                while not condition(found := self.questions()):  # noqa: ASYNC110 - another process writes it
                     await asyncio.sleep(0.05)
         except TimeoutError:
             raise AssertionError("\n".join(map(str, found))) from None

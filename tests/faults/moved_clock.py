@@ -27,7 +27,7 @@ def moved_time() -> float:
     return time_ns() / SECOND
 
 
-def moved_now(cls: type[datetime], tz: tzinfo | None = None) -> datetime:
+def moved_now(_: type[datetime], tz: tzinfo | None = None) -> datetime:
     return _from_timestamp(moved_time(), tz)
 
 

@@ -1,4 +1,4 @@
-"""The clock jumps back an hour between turns and in the middle of one: order, answers and delivery stay as they were."""
+"""The clock jumps back an hour, between turns and in the middle of one: order, answers and delivery do not mind."""
 
 import asyncio
 import shutil

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import resource
 import shutil
-import subprocess
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +16,7 @@ from tests.faults.asking import ask, shows_sources
 from tests.faults.books import Books, all_delivered, all_ended
 from tests.faults.conftest import World
 from tests.faults.gate import Gate
+from tests.faults.tight_disk import TightDisk
 
 QUESTION = "How do I push a model to Quillstore?"
 ANSWER = Text("Use `quill push` [1].")
@@ -26,7 +25,7 @@ AWAY_SECONDS = 10.0
 
 
 @pytest.fixture
-async def gate(request: pytest.FixtureRequest, world: World) -> AsyncIterator[Gate | None]:
+async def gate(world: World) -> AsyncIterator[Gate | None]:
     """Before a Postgres; SQLite has none."""
     if world.kind == "sqlite":
         yield None
@@ -90,36 +89,6 @@ async def test_database_that_was_away_costs_no_turn(
         assert ["**Sources**" in text for text in shown] == [True] * 3
         fault = "database locked beyond its patience" if gate is None else f"database away for {AWAY_SECONDS:.0f} s"
         tally(fault, world, asked=7, refused=2, slack=slack)
-
-
-class TightDisk:
-    """A disk of a few megabytes for a database, of its own where that may be mounted; else the service's own limit."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir()
-        mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)]
-        self.mounted = (
-            bool(shutil.which("mount")) and subprocess.run(mount, check=False, capture_output=True).returncode == 0
-        )
-        self._ballast = folder / "ballast"
-
-    def fill(self, pid: int) -> None:
-        if not self.mounted:
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
-            return
-        with self._ballast.open("wb", buffering=0) as ballast, pytest.raises(OSError, match="No space left"):
-            while True:
-                ballast.write(bytes(4096))
-
-    def make_room(self, pid: int) -> None:
-        if not self.mounted:
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        self._ballast.unlink(missing_ok=True)
-
-    def remove(self) -> None:
-        if self.mounted:
-            subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
 
 
 @pytest.fixture

@@ -1,15 +1,17 @@
 """kill -9 at each point of a turn: after the restart its asker has one answer, where the first sign of life stood."""
 
+import asyncio
 import json
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+import httpx
 import pytest
 
 from tests.emulators.language_model import Hang, Json, Reply, ScriptedModel, Text
 from tests.emulators.slack import HELP, Act, Message, SlackDouble
-from tests.faults.asking import acknowledged, shows_sources
+from tests.faults.asking import acknowledged, ask, shows_sources
 from tests.faults.books import Books, all_delivered
 from tests.faults.conftest import World
 
@@ -148,3 +150,29 @@ async def test_turns_killed_while_slack_or_the_model_has_the_word(world: World, 
 async def test_turns_killed_while_the_database_has_the_word(world: World, tally: Callable[..., None]) -> None:
     scene = await kill_and_restart(before_a_write, world, tally)
     assert scene.turns.keys() == {ANSWERED, HEARD}
+
+
+@pytest.mark.timeout(300)
+async def test_question_killed_between_database_and_ledger_is_answered(
+    world: World, tally: Callable[..., None]
+) -> None:
+    async with ScriptedModel() as model, SlackDouble() as slack, httpx.AsyncClient(timeout=120) as client:
+        model.respond_with(answer_to)
+        assistant = world.assistant(model, slack)
+        await assistant.start()
+        ledger = Books(f"sqlite:///{assistant.var_dir / 'turns.db'}" if world.kind == "sqlite" else world.url)
+        ledger.lock("dbos.workflow_status")
+        heard = await slack.mention(QUESTION)
+        cut_off = asyncio.create_task(ask(client, assistant, QUESTION, key="the-key"))
+        await world.books.until(lambda entries: len(entries) == 2)
+        assert model.requests == []
+        await assistant.stop(signal.SIGKILL)
+        ledger.close()
+        assert isinstance((await asyncio.gather(cut_off, return_exceptions=True))[0], httpx.TransportError)
+
+        await assistant.start()
+        assert (await ask(client, assistant, QUESTION, key="the-key")).status_code == 200
+        await world.books.until(all_delivered)
+        assert len(model.requests) == 2
+        assert "**Sources**" in slack.bot_messages(thread_ts=heard.ts)[0].text
+        tally("kill -9: stored, not in the ledger", world, asked=2, slack=slack)

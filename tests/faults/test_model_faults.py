@@ -37,7 +37,7 @@ FAULTS = {
     "cut off": Fault([Cut()] * TRIES, "language model"),
     "cut off in mid-stream": Fault([Cut(after="Use `quill push`")], "stopped in the middle", 503),
     "empty reply": Fault([Text("")] * TRIES, "empty answer"),
-    "1 MB": Fault([Text("x" * 2**20, chunk_size=2**16)], "xxx"),
+    "1 MB": Fault([Text("Use `quill push` [1]. " * 50_000, chunk_size=2**16)], "Use `quill push`"),
 }
 
 

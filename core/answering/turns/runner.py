@@ -21,7 +21,7 @@ from core.answering.turns.memories import Memories
 from core.answering.turns.turn import Turn, stopped
 from core.domain.conversation import Answer, Asked, Memory, Mode, Question, SessionKey, Status
 from core.domain.events import Completed, Queued
-from core.errors import AssistantError, StorageError
+from core.errors import AssistantError, HandedOver, StorageError
 from core.storage.turns import Begun, Turns
 
 WAIT_SECONDS = 0.5
@@ -40,6 +40,11 @@ ENDED_KEPT = 256
 """Turns that ended before anybody followed them; they are kept for who comes late."""
 
 BROKEN = "Something broke while answering; your question was kept. Ask again, or tell the owner."
+
+STOPPING = (
+    "The service is being stopped before the answer is ready. Ask again in a moment; "
+    "under the same Idempotency-Key it is the same question."
+)
 
 T = TypeVar("T")
 
@@ -123,13 +128,16 @@ class TurnRunner:
                 turn.stop()
 
     async def idle(self, patience: float) -> None:
-        """Waits until nothing runs, for up to `patience` seconds."""
+        """Waits until nothing runs, for up to `patience` seconds; who waits for an answer then is told."""
         try:
             async with asyncio.timeout(patience):
                 while self._live:
                     await self._news()
         except TimeoutError:
             _log.info("%d turns are handed over to the next process", len(self._live))
+            for turn in self._live.values():
+                if turn.asked and not turn.asked.kept:
+                    turn.end(HandedOver(STOPPING))
 
     async def run(self, event_id: str) -> None:
         """Runs a turn to its end. Raises CancelledError alone, when the process ends before the turn."""

@@ -87,12 +87,11 @@ async def test_question_that_nobody_will_end_need_not_be_waited_for(turns: Turns
     assert not begun.waits
 
 
-async def test_question_that_nobody_promised_to_deliver_is_not_adopted(turns: Turns, ask: Ask) -> None:
-    await turns.claim(ask("How?"))
-    assert await turns.adopt("slack", AN_HOUR_AGO, "me", set()) == []
-    asked = await turns.get("event of How?")
-    assert asked
-    assert not asked.kept
+async def test_answers_are_kept_for_channels_that_deliver_them(turns: Turns, ask: Ask) -> None:
+    await turns.claim(ask("in Slack"))
+    await turns.claim(ask("over HTTP", SessionKey.http("mine")))
+    found = [await turns.get(f"event of {text}") for text in ("in Slack", "over HTTP")]
+    assert [asked and asked.kept for asked in found] == [True, False]
 
 
 async def test_turn_remembers_what_was_said_before_and_the_summary(turns: Turns, ask: Ask) -> None:
