@@ -105,9 +105,9 @@ class Settings(BaseSettings):
     llm_fallbacks: Annotated[tuple[Endpoint, ...], NoDecode] = Field(
         (), description="Endpoints to try next, in order, as a JSON list."
     )
-    llm_timeout: float = Field(60, gt=0, le=600, description="Seconds that one call of the model may take.")
-    llm_first_token_timeout: float = Field(30, gt=0, le=600, description="Seconds until its first token.")
-    llm_token_timeout: float = Field(15, gt=0, le=600, description="Seconds between two tokens.")
+    llm_timeout: float = Field(300, gt=0, le=3600, description="Seconds that one call of the model may take.")
+    llm_first_token_timeout: float = Field(60, gt=0, le=600, description="Seconds until its first token.")
+    llm_token_timeout: float = Field(30, gt=0, le=600, description="Seconds between two tokens.")
     llm_retries: int = Field(2, ge=0, le=10, description="Repeats after a connection error, 429 or 5xx.")
     llm_temperature: float = Field(0.2, ge=0, le=2, description="How freely the model chooses its words.")
     llm_prices: Annotated[dict[str, tuple[float, float]], NoDecode] = Field(

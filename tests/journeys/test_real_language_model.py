@@ -116,7 +116,14 @@ async def test_two_questions_go_all_the_way_through_a_real_model(
     session = SessionKey("test", "", "", "thread")
     asked = ["How do I store a model in Quillstore?", "And where does it keep them on S3?"]
     async with overheard(llama_server) as (endpoint, requests):
-        settings = ready_settings(llm_base_url=endpoint, llm_model="smollm2", llm_timeout=240, llm_retries=0)
+        settings = ready_settings(
+            llm_base_url=endpoint,
+            llm_model="smollm2",
+            llm_timeout=240,
+            llm_retries=0,
+            llm_first_token_timeout=240,
+            llm_token_timeout=120,
+        )
         async with open_services(settings) as services:
             for number, text in enumerate(asked):
                 before = len(requests)
