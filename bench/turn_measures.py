@@ -41,12 +41,15 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True)
 class Heard:
-    """Seconds that an answer took, and until its `first` text if any came before; milliseconds by stage, if told."""
+    """Seconds that an answer took, and until its `first` text if any came before; milliseconds by stage, if told.
+
+    `covered` is None where nobody checks it.
+    """
 
     seconds: float
     first: float | None
     timings: dict[str, int] = field(default_factory=dict[str, int])
-    covered: bool = True
+    covered: bool | None = None
 
 
 class Ask(Protocol):
@@ -146,9 +149,9 @@ async def own(bench: Bench) -> Figures:
     processor = (time.process_time() - processor) * 1000 / len(heard)
     times = [each.seconds * 1000 for each in heard]
     stages = {stage: statistics.mean(h.timings[stage] for h in heard) for stage in heard[0].timings}
-    covered = statistics.mean(each.covered for each in heard)
+    covered = [each.covered for each in heard if each.covered is not None]
     figures = {"p50": statistics.median(times), "p95": p95(times), "of the processor": processor}
-    return {**figures, "covered share": covered, **stages}
+    return figures | stages | ({"covered share": statistics.mean(covered)} if covered else {})
 
 
 async def long(bench: Bench) -> Figures:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-PAGES = Path(__file__).parents[1] / "pages"
+ROOT, PAGES = Path(__file__).parents[2], Path(__file__).parents[1] / "pages"
 PUSH = "How do I push a model to Quillstore?"
 
 COMMANDS = ("serve", "ask", "refresh", "sources", "versions", "promote", "rollback", "evaluate", "migrate", "doctor")
@@ -40,7 +40,8 @@ def run(tmp_path: Path, var_dir: Path) -> Run:
     folder.mkdir()
 
     def command(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
-        base = {"PATH": os.environ["PATH"], "HOME": home, "VAR_DIR": var_dir, "KNOWLEDGE_DIR": PAGES}
+        ours = {"PATH": os.environ["PATH"], "PYTHONPATH": ROOT, "HOME": home}
+        base = {**ours, "VAR_DIR": var_dir, "KNOWLEDGE_DIR": PAGES}
         defaults = {**base, "PORT": free_port(), "REFRESH_CRON": "off", "SOURCES_FILE": "/none.toml"}
         environment = defaults | {name.upper(): value for name, value in settings.items()}
         return subprocess.run(  # noqa: S603 - our own command
