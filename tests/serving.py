@@ -19,6 +19,9 @@ ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "tests" / "pages"
 NO_SOURCES = PAGES / "none.toml"
 
+PATIENCE = 120.0
+"""Seconds after which a test stops waiting for what should have happened at once: machines may be busy."""
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -75,7 +78,7 @@ class Assistant:
 
     async def until(self, condition: Callable[[], Any]) -> Any:
         """Waits for a condition while the service lives."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while not (met := await condition()):
                 assert self.process is not None
                 assert self.process.returncode is None, self.said
@@ -84,7 +87,7 @@ class Assistant:
 
     async def ended(self) -> int:
         assert self.process is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             return await self.process.wait()
 
     async def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
@@ -100,6 +103,6 @@ class Assistant:
             sys.executable, "-m", "bot", *arguments, cwd=self.folder / "cwd",
             env=self.environment(**settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             out, err = await process.communicate()
         return subprocess.CompletedProcess(arguments, process.returncode or 0, out.decode(), err.decode())

@@ -186,7 +186,8 @@ class AnsweringService:
     async def _resume(self, platform: str) -> None:
         """Has turns end whose process is gone and whose answers no channel delivers."""
         async for asked in self.left_behind(platform):
-            _log.info("question %s was left behind", asked.question.event_id)
+            if asked.answer:
+                await self.delivered(asked.question)
 
     def _check(self, question: Question) -> None:
         check_text(question.text)

@@ -122,7 +122,7 @@ class ScriptedModel:
         """Chooses the reply from the request, whenever no scripted reply is left."""
         self._fallback = fallback
 
-    async def wait_for(self, predicate: Callable[[Self], object], timeout: float = 10.0) -> None:  # noqa: ASYNC109
+    async def wait_for(self, predicate: Callable[[Self], object], timeout: float = 60.0) -> None:  # noqa: ASYNC109
         """Waits on `requests`; on `waiting`, replies that hang or paused, and `spoken`, whole ones; on `abandoned`."""
         try:
             async with asyncio.timeout(timeout), self._changed:

@@ -161,7 +161,7 @@ class Workspace:
         """Envelopes acknowledged after more than three seconds, or still not acknowledged after them."""
         return [envelope for envelope in self.envelopes if envelope.late()]
 
-    async def wait_for(self, predicate: Callable[[Self], T], timeout: float = 10.0) -> T:  # noqa: ASYNC109
+    async def wait_for(self, predicate: Callable[[Self], T], timeout: float = 60.0) -> T:  # noqa: ASYNC109
         """The predicate's first true value; it is asked again after every change."""
         try:
             async with asyncio.timeout(timeout), self._changed:

@@ -14,8 +14,7 @@ from sqlalchemy.orm import Session, aliased
 from core.settings import load_settings
 from core.storage.engine import create_direct_engine
 from core.storage.models import ExecutorRow, MessageRow, TraceRow
-
-PATIENCE = 60.0
+from tests.serving import PATIENCE
 
 ENDED_WELL, ENDED_BADLY = {"answered", "delivered"}, {"failed", "stopped"}
 

@@ -26,6 +26,9 @@ from tests.serving import NO_SOURCES, PAGES, Assistant
 
 TEMPLATE = "built"
 
+PATIENT = dict.fromkeys(("llm_timeout", "llm_first_token_timeout", "llm_token_timeout"), 600)
+"""So that a model that hangs does so until the fault comes."""
+
 
 class World:
     """One database, and the services that use it: on SQLite one, on Postgres any number."""
@@ -42,7 +45,7 @@ class World:
         folder.mkdir()
         shutil.copytree(self._var_dir, folder / "var", symlinks=True)
         settings = {"database_url": self.url} if self.kind == "postgres" else {}
-        settings |= {"llm_base_url": model.base_url, "llm_model": model.name} if model else {}
+        settings |= {"llm_base_url": model.base_url, "llm_model": model.name, **PATIENT} if model else {}
         settings |= {"slack_bot_token": slack.bot_token, "slack_api_url": slack.api_url} if slack else {}
         settings |= {"slack_app_token": slack.app_token} if slack and "slack_signing_secret" not in more else {}
         self.assistants.append(Assistant(folder, **{**settings, **more}))

@@ -49,7 +49,7 @@ async def test_clock_that_jumps_back_leaves_order_and_answers_alone(
     world: World, tmp_path: Path, tally: Callable[..., None]
 ) -> None:
     clock, over = Clock(tmp_path / "clock"), asyncio.Event()
-    async with ScriptedModel() as model, SlackDouble() as slack, httpx.AsyncClient(timeout=60) as client:
+    async with ScriptedModel() as model, SlackDouble() as slack, httpx.AsyncClient(timeout=120) as client:
         model.respond_with(lambda _: ANSWER)
         assistant = world.assistant(model, slack, **clock.environment)
         await assistant.start()

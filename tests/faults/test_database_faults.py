@@ -65,20 +65,20 @@ async def test_database_that_was_away_costs_no_turn(
         await assistant.start()
         slack.withhold("chat.postMessage")
         await slack.mention(f"{QUESTION} (sign of life posted meanwhile)")
-        await slack.wait_for(lambda slack: len(slack.withheld) == 1, timeout=30)
+        await slack.wait_for(lambda slack: len(slack.withheld) == 1)
         slack.withhold("chat.update", shows_sources)
         await slack.mention(f"{QUESTION} (shown)")
-        await slack.wait_for(lambda slack: len(slack.withheld) == 2, timeout=30)
+        await slack.wait_for(lambda slack: len(slack.withheld) == 2)
         await slack.mention(f"{QUESTION} (answered meanwhile)")
         waiting = asyncio.create_task(ask(client, assistant, f"{QUESTION} (asked before, answered meanwhile)"))
-        await model.wait_for(lambda model: model.waiting == 3, timeout=30)
+        await model.wait_for(lambda model: model.waiting == 3)
 
         async with away(world, gate):
             slack.give_out()
             back.set()
             refused = await ask(client, assistant, f"{QUESTION} (asked while it was away)")
             told = await slack.mention(f"{QUESTION} (asked while it was away)")
-            await slack.wait_for(lambda slack: slack.bot_messages(thread_ts=told.ts), timeout=60)
+            await slack.wait_for(lambda slack: slack.bot_messages(thread_ts=told.ts))
 
         await world.books.until(lambda entries: len(entries) == 4 and all_delivered(entries))
         assert (await waiting).status_code == 200
@@ -115,7 +115,7 @@ async def test_full_disk_is_told_and_after_it_all_is_answered(
         assert assistant.process
         act = await slack.mention(QUESTION)
         running = asyncio.create_task(ask(client, assistant, QUESTION, "mine"))
-        await model.wait_for(lambda model: model.waiting == 2, timeout=60)
+        await model.wait_for(lambda model: model.waiting == 2)
         await slack.wait_for(lambda slack: slack.bot_messages())
 
         tight_disk.fill(assistant.process.pid)
@@ -135,5 +135,5 @@ async def test_full_disk_is_told_and_after_it_all_is_answered(
         assert afterwards.status_code == 200
         await slack.mention("And how do I roll it back?", thread_ts=act.ts)
         await world.books.until(lambda entries: len(entries) == 4 and all_ended(entries))
-        await slack.wait_for(lambda slack: "**Sources**" in slack.bot_messages(thread_ts=act.ts)[-1].text, timeout=30)
+        await slack.wait_for(lambda slack: "**Sources**" in slack.bot_messages(thread_ts=act.ts)[-1].text)
         tally("disk full", world, asked=5, refused=1, slack=slack)

@@ -51,7 +51,7 @@ class Scene:
         await self.slack.wait_for(lambda slack: acknowledged(slack, self.turns[point]))
 
     async def withheld(self, count: int) -> None:
-        await self.slack.wait_for(lambda slack: len(slack.withheld) == count, timeout=60)
+        await self.slack.wait_for(lambda slack: len(slack.withheld) == count)
 
     def messages(self, point: str) -> list[Message]:
         return self.slack.bot_messages(thread_ts=self.turns[point].ts)
@@ -72,7 +72,7 @@ async def between_database_and_platform(scene: Scene) -> None:
     scene.model.script(Hang())
     await scene.take(POSTED)
     await scene.withheld(1)
-    await scene.model.wait_for(lambda model: model.waiting == 1, timeout=60)
+    await scene.model.wait_for(lambda model: model.waiting == 1)
 
     scene.slack.withhold("chat.update", shows_sources)
     await scene.take(SHOWN)
@@ -100,7 +100,7 @@ async def before_a_write(scene: Scene) -> None:
 
     scene.model.respond_with(lock_and_answer)
     await scene.take(ANSWERED)
-    await scene.model.wait_for(lambda model: model.spoken, timeout=60)
+    await scene.model.wait_for(lambda model: model.spoken)
     await scene.slack.wait_for(lambda _: scene.messages(ANSWERED))
 
     await scene.hear(HEARD)

@@ -17,7 +17,7 @@ ANSWER = Text("Use `quill push` [1].")
 TRIES = 3
 """One, and two repeats."""
 
-QUIET = {"llm_first_token_timeout": 2, "llm_token_timeout": 1}
+QUIET = {"llm_first_token_timeout": 5, "llm_token_timeout": 2}
 
 
 class Fault(NamedTuple):
@@ -45,7 +45,7 @@ FAULTS = {
 async def test_each_fault_of_the_model_ends_in_one_answer_or_one_failure(
     sqlite_world: World, tally: Callable[..., None]
 ) -> None:
-    async with ScriptedModel() as model, httpx.AsyncClient(timeout=60) as client, SlackDouble() as slack:
+    async with ScriptedModel() as model, httpx.AsyncClient(timeout=120) as client, SlackDouble() as slack:
         model.respond_with(lambda _: ANSWER)
         assistant = sqlite_world.assistant(model, slack, **QUIET)
         await assistant.start()

@@ -24,7 +24,7 @@ EACH = 25
 
 @pytest.mark.timeout(300)
 async def test_fifty_deliveries_at_once_are_one_turn(postgres_world: World, tally: Callable[..., None]) -> None:
-    async with ScriptedModel() as model, SlackDouble() as slack, httpx.AsyncClient(timeout=60) as client:
+    async with ScriptedModel() as model, SlackDouble() as slack, httpx.AsyncClient(timeout=120) as client:
         model.respond_with(lambda _: ANSWER)
         pair = [postgres_world.assistant(model, slack, slack_signing_secret=slack.signing_secret) for _ in range(2)]
         await asyncio.gather(*(assistant.start() for assistant in pair))
@@ -68,7 +68,7 @@ async def test_turns_of_a_process_that_never_comes_back_are_taken_over(
         await heir.start()
         await heir.until(lambda: has_slack(heir, client))
         over.set()
-        await slack.wait_for(lambda slack: "**Sources**" in slack.bot_messages(thread_ts=long.ts)[-1].text, timeout=60)
+        await slack.wait_for(lambda slack: "**Sources**" in slack.bot_messages(thread_ts=long.ts)[-1].text)
 
         await lost.stop(signal.SIGKILL)
         assert isinstance((await asyncio.gather(cut_off, return_exceptions=True))[0], httpx.TransportError)
@@ -130,7 +130,7 @@ async def begin_two(
 ) -> tuple[Act, asyncio.Task[httpx.Response]]:
     """A question over Slack and one over HTTP, both with the model."""
     act = await slack.mention("How do I roll a Quillstore model back?")
-    await model.wait_for(lambda model: model.waiting == 1, timeout=60)
+    await model.wait_for(lambda model: model.waiting == 1)
     await slack.wait_for(lambda slack: acknowledged(slack, act) and slack.bot_messages())
     asked = asyncio.create_task(ask(client, assistant, QUESTION, "mine", KEY))
     await model.wait_for(lambda model: model.waiting == 2)
