@@ -206,6 +206,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 "SLACK_BOT_TOKEN needs SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP events) beside it"
             )
+        if self.llm_fallbacks and self.model_endpoint is None:
+            raise ValueError("LLM_FALLBACKS come after a first endpoint: set LLM_BASE_URL or OPENROUTER_API_KEY too")
         if not self.on_loopback and not (self.api_key and self.api_key.get_secret_value().strip()):
             raise ValueError(
                 f"HOST={self.host} can be reached from other machines: set API_KEY to a long random value, "

@@ -20,6 +20,7 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 )
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.slack.reader import read_stamp
 from bot.slack.renderer import render_said, render_working
 from core.domain.conversation import Question, SessionKey
 
@@ -35,7 +36,7 @@ METADATA = "assistant_answer"
 """The event type of our messages' metadata."""
 
 LOOKED_THROUGH = 200
-"""Messages of a thread, or the latest of a direct conversation, among which earlier posts are looked for."""
+"""Messages since the question among which earlier posts are looked for."""
 
 NOTHING_POSTED: Mapping[int, str] = MappingProxyType({})
 
@@ -79,6 +80,7 @@ class Messenger:
         """What stands in the thread for a question already: the `ts` of each part."""
         session = question.session
         options: dict[str, Any] = {"channel": session.channel, "include_all_metadata": True, "limit": LOOKED_THROUGH}
+        options |= {"oldest": asked_at} if (asked_at := read_stamp(question)) else {}
         try:
             if session.thread:
                 reply: Any = await self._editor.conversations_replies(ts=session.thread, **options)

@@ -64,6 +64,12 @@ def read_command(command: Payload, *, thread: str, mode: Mode) -> Question:
     )
 
 
+def read_stamp(question: Question) -> str:
+    """The `ts` of the message that asked a question; "" for a slash command, which is none."""
+    stamp = question.event_id.rpartition(":")[2]
+    return stamp if stamp.replace(".", "", 1).isdecimal() else ""
+
+
 def readable(text: str, bot_user: str) -> str:
     """Slack's markup as plain text: our own mention goes, links and channels become readable."""
     text = _MENTION.sub(lambda found: "" if found[1] == bot_user else f"@{found[1]}", text)

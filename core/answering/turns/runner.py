@@ -143,6 +143,8 @@ class TurnRunner:
         """Runs a turn to its end. Raises CancelledError alone, when the process ends before the turn."""
         turn = self._live.setdefault(event_id, Turn(event_id))
         turn.work = asyncio.ensure_future(self._work(turn))
+        if turn.stopped:  # before it ran
+            turn.work.cancel()
         try:
             await asyncio.wait([turn.work])
             if turn.work.cancelled() and not turn.stopped:
