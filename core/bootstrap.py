@@ -165,9 +165,9 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         yield services
     finally:
         services.schedule.stop()
-        await answering.close()
-        fetcher.close()
         await refresher.stop()
+        fetcher.close()
+        await answering.close()
         retriever.close()
         await database.close()
 

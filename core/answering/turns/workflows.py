@@ -93,8 +93,8 @@ class Workflows:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())  # in the place of DBOS's, which goes
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())  # in the place of DBOS's, now shut down
         self._engine.dispose()
 
     @contextmanager

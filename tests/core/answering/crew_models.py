@@ -11,7 +11,6 @@ from pydantic import BaseModel
 from core.answering.language_models.model import Delta, Reply
 from core.domain.conversation import ModelCall
 from core.errors import ModelError
-from tests.emulators.language_model import forever
 
 PIECE = 7
 
@@ -66,7 +65,7 @@ class ToldModel:
         said = self.replies.popleft() if self.replies else self.otherwise(self.requests[-1])
         try:
             if said is None:
-                await forever()
+                await asyncio.Event().wait()
             if isinstance(said, Exception):
                 raise said
             if not isinstance(said, str):
