@@ -71,7 +71,15 @@ async def serving(start: Start) -> None:
             address = line.decode().split()[-1]
             break
     async with httpx.AsyncClient(trust_env=False) as client:
-        assert (await client.get(address)).is_success
+        while not await answers(client, address):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)  # it says where it will be a moment before it is there
+
+
+async def answers(client: httpx.AsyncClient, address: str) -> bool:
+    try:
+        return (await client.get(address)).is_success
+    except httpx.ConnectError:
+        return False
 
 
 def statuses(var_dir: Path) -> list[str]:

@@ -36,6 +36,7 @@ FATES = {
     "ModelRejected": False,
     "QuestionRejected": False,
     "TurnStopped": False,
+    "HandedOver": True,
     "Overloaded": True,
     "ChannelError": False,
 }

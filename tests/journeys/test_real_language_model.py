@@ -95,7 +95,9 @@ def check_honest(answer: Answer, found: list[Passage]) -> None:
         return
     assert answer.citations
     assert all(found[citation.number - 1].id == citation.passage_id for citation in answer.citations)
-    assert answer.note == UNCITED_NOTE or all(f"[{citation.number}]" in answer.text for citation in answer.citations)
+    assert answer.note.startswith(UNCITED_NOTE) or all(
+        f"[{citation.number}]" in answer.text for citation in answer.citations
+    )
 
 
 def check_grounded(request: Json, text: str, found: list[Passage]) -> None:

@@ -180,7 +180,7 @@ class TurnRunner:
                 raise stopped()
             if begun.asked.status is not Status.PENDING:
                 return None
-            turn.asked = begun.asked
+            turn.asked = turn.asked or begun.asked
             if self._is_behind(begun.asked):
                 await self._news()
             elif begun.waits:

@@ -152,14 +152,17 @@ async def test_asker_of_a_command_stops_it_in_its_response(general: ChannelHandl
 
 async def test_button_of_the_process_before_works_in_the_next(
     simcord_env: simcord.Env,
+    general: ChannelHandle,
     alice: MemberActor,
+    bot_mention: str,
     make_discord_channel: Callable[[], Awaitable[DiscordChannel]],
     discord_turns: Turns,
 ) -> None:
-    asked = await alice.send_dm("What is DVC?")
+    asked = await alice.send(general, f"{bot_mention} What is DVC?")
+    [thread] = general.threads
     await simcord_env.restart_bot((await make_discord_channel()).client)
 
-    await alice.click(from_the_bot(alice.user.dm_channel), label="Stop")
+    await alice.click(from_the_bot(thread), label="Stop")
 
-    assert from_the_bot(alice.user.dm_channel).content == "_Stopped._"
+    assert from_the_bot(thread).content == "_Stopped._"
     assert await status(discord_turns, f"discord:{asked.id}") is Status.STOPPED

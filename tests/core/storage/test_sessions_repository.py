@@ -61,7 +61,7 @@ async def test_redelivery_to_another_thread_opens_no_session(sessions: Sessions,
 
 async def test_twenty_claims_of_one_event_at_once_let_one_through(sessions: Sessions, turns: Turns, ask: Ask) -> None:
     claims = await asyncio.gather(*(turns.claim(ask("How?")) for _ in range(20)))
-    assert sorted(claims) == [False] * 19 + [True]
+    assert [claim for claim in claims if claim] == [1]
     assert len(await sessions.transcript(ask("How?").session)) == 1
 
 
