@@ -1,5 +1,7 @@
 """What tests of faults ask over HTTP, and what they look for in Slack."""
 
+import json
+
 import httpx
 
 from tests.emulators.language_model import Json
@@ -23,4 +25,4 @@ def acknowledged(slack: SlackDouble, act: Act) -> bool:
 
 def shows_sources(call: Json) -> bool:
     """Whether a call puts a whole answer where its sign of life stood."""
-    return "**Sources**" in call.get("markdown_text", "")
+    return "**Sources**" in json.dumps(call)

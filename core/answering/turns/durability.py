@@ -194,9 +194,8 @@ class Ledger:
             await asyncio.sleep(BEAT_SECONDS)
             try:
                 await self._executors.beat(self.executor)
-                known = {*self._gone}
                 self._observe(await self._executors.beats(), monotonic())
-                for executor in self._gone - known:
+                for executor in [*self._gone]:  # again and again, until nothing of it is left
                     await self._bury(executor)
             except StorageError as error:
                 _log.warning("the other processes cannot be watched: %s", error)
