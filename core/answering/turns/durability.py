@@ -14,7 +14,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
 
-from core.errors import StorageError
 from core.storage.engine import create_direct_engine
 from core.storage.executors import Executors
 from core.storage.ids import new_id, now
@@ -197,7 +196,7 @@ class Ledger:
                 self._observe(await self._executors.beats(), monotonic())
                 for executor in [*self._gone]:  # again and again, until nothing of it is left
                     await self._bury(executor)
-            except StorageError as error:
+            except Exception as error:  # the boundary to both databases: who stops beating counts as gone
                 _log.warning("the other processes cannot be watched: %s", error)
                 self._seen = {executor: (beat, monotonic()) for executor, (beat, _) in self._seen.items()}
 
