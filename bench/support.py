@@ -21,7 +21,7 @@ import frontmatter
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from core.answering import sources  # noqa: E402
+from core.answering.grounding import sources  # noqa: E402
 from core.answering.grounding.support import check  # noqa: E402
 from core.domain.knowledge import Document, Passage  # noqa: E402
 from core.knowledge.index.chunk import chunk  # noqa: E402
