@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from core.answering.engine import Engine
+from core.answering.language_models.connections import Connections
 from core.answering.replay import Replayer
 from core.answering.service import AnsweringService
 from core.answering.turns.budgets import Budgets
@@ -116,15 +117,17 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
     collector = Collector(sources, library, gatherer, grace)
     refresher = Refresher(runs, collector, indexer, Switchboard(library, versions, indexer, place))
 
+    connections = Connections()
+
     def load_engines() -> dict[Mode, Engine]:
         from core.answering.engines import build_engines  # noqa: PLC0415 - seconds of imports; see that module
 
-        return build_engines(settings, retriever)
+        return build_engines(settings, retriever, connections)
 
     def load_condenser() -> Condenser:
         from core.answering.turns.condenser import build_condenser  # noqa: PLC0415 - likewise
 
-        return build_condenser(settings)
+        return build_condenser(settings, connections)
 
     runner = TurnRunner(
         turns,
@@ -168,6 +171,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         await refresher.stop()
         fetcher.close()
         await answering.close()
+        await connections.close()
         retriever.close()
         await database.close()
 

@@ -8,14 +8,15 @@ from core.answering.crew.agent import CrewAgent
 from core.answering.engine import Engine
 from core.answering.graph import GraphAgent
 from core.answering.language_models.choose import language_model
+from core.answering.language_models.connections import Connections
 from core.domain.conversation import Mode
 from core.knowledge.retrieval.retrieve import Retriever
 from core.settings import Settings
 
 
-def build_engines(settings: Settings, retriever: Retriever) -> dict[Mode, Engine]:
+def build_engines(settings: Settings, retriever: Retriever, connections: Connections) -> dict[Mode, Engine]:
     """The agent and the crew, on the models that the settings ask for."""
-    model = language_model(settings)
+    model = language_model(settings, connections)
     return {
         Mode.AGENT: GraphAgent(model, retriever, settings),
         Mode.CREW: CrewAgent(model, retriever, settings),

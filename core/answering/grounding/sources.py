@@ -16,6 +16,9 @@ from core.domain.knowledge import Passage
 from core.knowledge.index.lexical import stemmed
 from core.knowledge.retrieval.rank import weight
 
+REMEMBERED = 600
+"""Passages that are kept laid out, about 30 KB each."""
+
 _PART = re.compile(r"\n[ \t]*\n|\n(?=[ \t]*(?:[-*+|]|\d{1,3}[.)])[ \t])")
 """Between paragraphs, items of lists and rows of tables."""
 
@@ -138,7 +141,7 @@ def _wordly(character: str) -> bool:
     return character.isalnum() or character == "_"
 
 
-@functools.lru_cache(256)
+@functools.lru_cache(REMEMBERED)
 def read(passage: Passage) -> _Source:
     """A passage, laid out; kept, for the same ones come up again and again."""
     head = plain(" ".join((passage.title, *passage.heading_path, passage.product)))

@@ -4,15 +4,16 @@ Importing this costs seconds, because of LangChain's client; see `core/answering
 """
 
 from core.answering.language_models.chain import Link, ModelChain
+from core.answering.language_models.connections import Connections
 from core.answering.language_models.endpoint import OpenAIEndpoint
 from core.answering.language_models.extractive import ExtractiveModel
 from core.answering.language_models.model import LanguageModel
 from core.settings import Settings
 
 
-def language_model(settings: Settings) -> LanguageModel:
+def language_model(settings: Settings, connections: Connections) -> LanguageModel:
     """The endpoints that the settings name, in order; the model that quotes when they name none."""
-    endpoints = [OpenAIEndpoint(endpoint, settings) for endpoint in settings.model_endpoints]
+    endpoints = [OpenAIEndpoint(endpoint, settings, connections) for endpoint in settings.model_endpoints]
     links = [Link(endpoint, endpoint.place) for endpoint in endpoints]
     return ModelChain(links, quoting) if links else ExtractiveModel()
 

@@ -21,6 +21,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel
 
+from core.answering.language_models.connections import Connections
 from core.answering.language_models.failures import EMPTY, STOPPED, TOO_SLOW, Failed, failed
 from core.answering.language_models.incoming import Incoming
 from core.answering.language_models.model import Delta, Reply
@@ -56,10 +57,14 @@ _DISLIKES = {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSA
 class OpenAIEndpoint:
     """A model behind an address. It remembers what the endpoint does not know, and whether it thinks aloud."""
 
-    def __init__(self, endpoint: Endpoint, settings: Settings) -> None:
+    def __init__(self, endpoint: Endpoint, settings: Settings, connections: Connections) -> None:
         self._key = endpoint.api_key.get_secret_value()
         self._client = ChatOpenAI(
-            model=endpoint.model, base_url=endpoint.base_url, api_key=endpoint.api_key, max_retries=0
+            model=endpoint.model,
+            base_url=endpoint.base_url,
+            api_key=endpoint.api_key,
+            max_retries=0,
+            http_async_client=connections.client,
         ).root_async_client
         self._model = endpoint.model
         self._place = httpx.URL(endpoint.base_url).netloc.decode()

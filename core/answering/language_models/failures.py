@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
+import aiohttp
 import httpx
 import openai
 
@@ -58,7 +59,7 @@ class Failed(Exception):
 def failed(error: Exception) -> Failed:
     """What an error of the client amounts to."""
     match error:
-        case openai.APITimeoutError() | httpx.TimeoutException() | TimeoutError():
+        case openai.APITimeoutError() | httpx.TimeoutException() | TimeoutError() if not _was_lost(error):
             return Failed(ModelError(TOO_SLOW), again=False)
         case openai.APIConnectionError():
             return Failed(ModelError(UNREACHABLE, detail=_address(error.request)), again=True)
@@ -98,6 +99,15 @@ def _refusal(status: int, detail: str) -> ModelError:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return ModelError(DOWN, detail=detail)
     return QuestionRejected("The language model did not accept the question.", detail=detail)
+
+
+def _was_lost(error: BaseException | None) -> bool:
+    """Whether a connection was lost: httpx-aiohttp takes that for a time-out of connecting, and so does the client."""
+    while error is not None:
+        if isinstance(error, aiohttp.ClientConnectionError):
+            return not isinstance(error, TimeoutError)
+        error = error.__cause__
+    return False
 
 
 def _address(request: httpx.Request) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from langchain_core.messages import HumanMessage, SystemMessage
 
 from core.answering.language_models.choose import language_model
+from core.answering.language_models.connections import Connections
 from core.answering.language_models.model import LanguageModel, Reply
 from core.answering.prompts import framed_conversation, prompt, prompt_version
 from core.domain.conversation import Message
@@ -49,6 +50,6 @@ class QuestionList:
         return "\n".join(lines)
 
 
-def build_condenser(settings: Settings) -> ModelCondenser | QuestionList:
+def build_condenser(settings: Settings, connections: Connections) -> ModelCondenser | QuestionList:
     """The condenser that the settings allow for."""
-    return ModelCondenser(language_model(settings)) if settings.model_endpoints else QuestionList()
+    return ModelCondenser(language_model(settings, connections)) if settings.model_endpoints else QuestionList()

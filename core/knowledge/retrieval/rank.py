@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from difflib import SequenceMatcher
+from difflib import get_close_matches
 
 K = 5
 """Of reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009), which gives 1 / (K + rank) for each list.
@@ -97,6 +97,5 @@ def _nearly(term: str, words: Iterable[str]) -> bool:
     """Whether one of the words is the term but for a typing error behind its first letter."""
     if len(term) < TYPO_LENGTH or not term.isalpha():
         return False
-    near = (word for word in words if word[0] == term[0])
-    close = (word for word in near if abs(len(word) - len(term)) <= TYPO_DIFFERENCE)
-    return any(SequenceMatcher(None, term, word).ratio() >= TYPO_RATIO for word in close)
+    near = [word for word in words if word[0] == term[0] and abs(len(word) - len(term)) <= TYPO_DIFFERENCE]
+    return bool(get_close_matches(term, near, n=1, cutoff=TYPO_RATIO))

@@ -5,7 +5,7 @@ Production row in the database, so a promotion or a change elsewhere is seen by 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -161,7 +161,7 @@ class Retriever:
         if self._reranker:
             ranked = self._reranker.order(query, opened.get(ranked[:LOOKED_AT])) + ranked[LOOKED_AT:]
         passages = assemble(ranked, count, contents.pages, contents.places, opened.get)
-        return Found(_scored(opened, query, vector, passages), pages_of(ranked, contents.places), opened.version)
+        return Found(_scored(opened, query, vector, dense, passages), pages_of(ranked, contents.places), opened.version)
 
     async def _production(self) -> IndexVersion:
         version = await self._versions.production()
@@ -181,9 +181,14 @@ def evidence(
     return [Evidence(cosine, share, len(weights)) for cosine, share in zip(similarities, covered, strict=True)]
 
 
-def _scored(opened: OpenVersion, query: str, vector: Vectors, passages: Sequence[Passage]) -> list[Passage]:
-    similarities = opened.dense.similarities(vector, [passage.id for passage in passages])
+def _scored(
+    opened: OpenVersion, query: str, vector: Vectors, dense: Mapping[str, float], passages: Sequence[Passage]
+) -> list[Passage]:
+    """Passages with their scores; what the dense side did not find is compared with the question's vector now."""
+    further = [passage.id for passage in passages if passage.id not in dense]
+    known = {**dense, **dict(zip(further, opened.dense.similarities(vector, further), strict=True))}
+    similarities = [known[passage.id] for passage in passages]
     return [
-        replace(passage, similarity=round(known.similarity, 4), score=round(known.probability, 4))
-        for passage, known in zip(passages, evidence(opened, query, similarities, passages), strict=True)
+        replace(passage, similarity=round(found.similarity, 4), score=round(found.probability, 4))
+        for passage, found in zip(passages, evidence(opened, query, similarities, passages), strict=True)
     ]

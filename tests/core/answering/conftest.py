@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from core.answering.language_models.connections import Connections
 from core.bootstrap import Services, open_services
 from core.settings import Settings
 from tests.core.answering.speaking_model import SpeakingModel
@@ -15,6 +16,14 @@ from tests.emulators.language_model import ScriptedModel
 async def model() -> AsyncIterator[ScriptedModel]:
     async with SpeakingModel() as double:
         yield double
+
+
+@pytest.fixture
+async def connections() -> AsyncIterator[Connections]:
+    """To language models."""
+    opened = Connections()
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture

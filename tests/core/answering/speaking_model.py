@@ -48,6 +48,7 @@ class SpeakingModel(ScriptedModel):
             case BrokenStream() if asked.get("stream"):
                 response = await self._stream(request, list(pieces(reply)), done=False)
                 error = {"error": {"code": 502, "message": "Provider disconnected"}, "choices": []}
+                await asyncio.sleep(0.05)  # so that the text is a piece of its own; nothing waits for it
                 await response.write(f"data: {json.dumps(error)}\n\n".encode())
                 return response
             case KeptAlive() if asked.get("stream"):

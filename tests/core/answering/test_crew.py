@@ -27,6 +27,7 @@ from core.answering.crew.members import (
 from core.answering.engine import Brief
 from core.answering.grounding.citations import NOT_COVERED_TEXT, UNCITED_NOTE
 from core.answering.language_models.choose import language_model
+from core.answering.language_models.connections import Connections
 from core.answering.prompts import read_passages, read_question
 from core.bootstrap import Services
 from core.domain.conversation import Memory, Message, Mode, Note
@@ -386,9 +387,9 @@ async def test_closing_the_stream_stops_the_crew_wherever_it_is(open_crew: Open,
 
 
 async def test_a_crew_without_a_model_quotes_what_it_found(
-    services: Services, make_settings: Callable[..., Settings]
+    services: Services, make_settings: Callable[..., Settings], connections: Connections
 ) -> None:
-    agent = CrewAgent(language_model(make_settings()), services.retriever, make_settings())
+    agent = CrewAgent(language_model(make_settings(), connections), services.retriever, make_settings())
     turn = await ask(agent)
     assert turn.steps == [(RESEARCHER, READING), (RESEARCHER, NOTING), (WRITER, WRITING)]
     assert turn.streamed == turn.answer.text
@@ -405,10 +406,10 @@ async def test_a_crew_that_may_ask_no_model_says_why_it_quotes(open_crew: Open, 
 
 
 async def test_a_model_that_goes_before_the_writer_has_its_turn_leaves_the_passages_to_quote(
-    services: Services, model: ScriptedModel, make_settings: Callable[..., Settings]
+    services: Services, model: ScriptedModel, make_settings: Callable[..., Settings], connections: Connections
 ) -> None:
     settings = make_settings(llm_base_url=model.base_url, llm_model=model.name, llm_retries=0)
-    agent = CrewAgent(language_model(settings), services.retriever, settings)
+    agent = CrewAgent(language_model(settings, connections), services.retriever, settings)
     model.script(Text(NOTES))
     model.respond_with(lambda _: Failure(500, "broken"))
     turn = await ask(agent)
@@ -419,10 +420,10 @@ async def test_a_model_that_goes_before_the_writer_has_its_turn_leaves_the_passa
 
 
 async def test_leaving_closes_the_connection_to_the_endpoint(
-    services: Services, model: ScriptedModel, make_settings: Callable[..., Settings]
+    services: Services, model: ScriptedModel, make_settings: Callable[..., Settings], connections: Connections
 ) -> None:
     settings = make_settings(llm_base_url=model.base_url, llm_model=model.name)
-    agent = CrewAgent(language_model(settings), services.retriever, settings)
+    agent = CrewAgent(language_model(settings, connections), services.retriever, settings)
     model.script(Hang("Thought: let me"))
     listening = asyncio.ensure_future(gather(agent.run(Brief(COVERED))))
     await model.wait_for(lambda m: m.requests)

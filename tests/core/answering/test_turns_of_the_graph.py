@@ -10,6 +10,7 @@ from core.answering.engine import Brief
 from core.answering.graph import REMEMBERED_CHARACTERS, GraphAgent
 from core.answering.grounding.citations import NOT_COVERED_TEXT
 from core.answering.language_models.choose import language_model
+from core.answering.language_models.connections import Connections
 from core.answering.prompts import prompt, read_passages, read_question
 from core.bootstrap import Services
 from core.domain.conversation import Memory, Message
@@ -31,8 +32,8 @@ def settings(services: Services, model: ScriptedModel) -> Settings:
 
 
 @pytest.fixture
-def agent(services: Services, settings: Settings) -> GraphAgent:
-    return GraphAgent(language_model(settings), services.retriever, settings)
+def agent(services: Services, settings: Settings, connections: Connections) -> GraphAgent:
+    return GraphAgent(language_model(settings, connections), services.retriever, settings)
 
 
 def line(role: str, text: str) -> Message:

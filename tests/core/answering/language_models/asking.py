@@ -8,6 +8,7 @@ from typing import Any
 from langchain_core.messages import AnyMessage, HumanMessage
 from pydantic import BaseModel
 
+from core.answering.language_models.connections import Connections
 from core.answering.language_models.endpoint import OpenAIEndpoint
 from core.answering.language_models.model import Delta, LanguageModel, Reply
 from core.settings import load_settings
@@ -41,4 +42,18 @@ def endpoint(double: ScriptedModel, **overrides: object) -> OpenAIEndpoint:
     """The double as an endpoint; failed calls are not repeated unless `llm_retries` says so."""
     ours: dict[str, Any] = {"llm_base_url": double.base_url, "llm_model": double.name, "llm_retries": 0}
     settings = load_settings(**ours | overrides)
-    return OpenAIEndpoint(settings.model_endpoints[0], settings)
+    return OpenAIEndpoint(settings.model_endpoints[0], settings, connections())
+
+
+_opened: list[Connections] = []
+
+
+def connections() -> Connections:
+    """Connections that are closed when the test ends."""
+    _opened.append(Connections())
+    return _opened[-1]
+
+
+async def close_connections() -> None:
+    while _opened:
+        await _opened.pop().close()

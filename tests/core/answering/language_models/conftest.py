@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.core.answering.language_models.asking import close_connections
 from tests.core.answering.speaking_model import SpeakingModel
 from tests.emulators.language_model import ScriptedModel
 
@@ -12,3 +13,4 @@ from tests.emulators.language_model import ScriptedModel
 async def model() -> AsyncIterator[ScriptedModel]:
     async with SpeakingModel() as double:
         yield double
+        await close_connections()

@@ -17,7 +17,7 @@ from core.answering.language_models.prices import cost, estimated_tokens
 from core.answering.prompts import framed_passages, framed_question
 from core.errors import ModelError
 from core.settings import load_settings
-from tests.core.answering.language_models.asking import said
+from tests.core.answering.language_models.asking import connections, said
 from tests.core.answering.passages import passage
 from tests.emulators.language_model import Cut, Failure, Hang, Reply, ScriptedModel, Text
 
@@ -43,7 +43,7 @@ def chain(*doubles: ScriptedModel, **overrides: object) -> LanguageModel:
         "llm_fallbacks": fallbacks,
         "llm_retries": 0,
     }
-    return language_model(load_settings(**settings | overrides))
+    return language_model(load_settings(**settings | overrides), connections())
 
 
 async def test_first_endpoint_answers_alone(model: ScriptedModel, second: ScriptedModel) -> None:
@@ -145,7 +145,7 @@ async def test_askers_who_leave_do_not_count_against_an_endpoint(model: Scripted
 
 
 async def test_without_endpoints_everything_is_quoted() -> None:
-    asked = language_model(load_settings())
+    asked = language_model(load_settings(), connections())
     assert asked.name == NAME
     assert (await said(asked, ASKED)).shown == f"No language model is set up, {QUOTED}"
 

@@ -14,7 +14,19 @@ from core.domain.conversation import ModelCall
 from core.errors import ModelError, ModelRejected, QuestionRejected
 from tests.core.answering.language_models.asking import HELLO, endpoint, said
 from tests.core.answering.speaking_model import BrokenStream, KeptAlive
-from tests.emulators.language_model import Cut, Deltas, Failure, Hang, Json, Reply, ScriptedModel, Text, ToolCall, Whole
+from tests.emulators.language_model import (
+    Cut,
+    Deltas,
+    Failure,
+    Hang,
+    Json,
+    Pause,
+    Reply,
+    ScriptedModel,
+    Text,
+    ToolCall,
+    Whole,
+)
 
 PUSH = "Call `quill push` [1]."
 
@@ -24,12 +36,18 @@ def refused(status: int, message: str = "no") -> Failure:
 
 
 async def test_text_comes_in_pieces_and_the_reply_is_all_of_them(model: ScriptedModel) -> None:
-    model.script(Text(PUSH, chunk_size=4))
-    told = await said(endpoint(model))
-    assert len(told.deltas) > 1
-    assert told.shown == told.reply.text == PUSH
-    assert told.reply.tools == ()
-    assert told.reply.note == ""
+    begun, rest = asyncio.Event(), PUSH.removeprefix("Call ")
+    model.script(Pause(begun, rest, after="Call "))
+    pieces: list[str] = []
+    async for piece in endpoint(model).stream(HELLO, prompt="agent.v1"):
+        if isinstance(piece, Delta):
+            pieces.append(piece.text)
+            begun.set()
+        else:
+            reply = piece
+    assert pieces[0] == "Call "
+    assert "".join(pieces) == reply.text == PUSH
+    assert (reply.tools, reply.note) == ((), "")
 
 
 async def test_request_is_written_as_the_protocol_wants_it(model: ScriptedModel) -> None:
