@@ -4,17 +4,22 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from core.answering.bill import Bill, unbilled
 from core.domain.conversation import Memory
 from core.domain.events import AnswerEvent
 
 
 @dataclass(frozen=True)
 class Brief:
-    """What an engine is to answer. `quoting` is the reason, in words, why no language model may be asked, if so."""
+    """What an engine is to answer.
+
+    `quoting` is the reason, in words, why no language model may be asked, if so; `bill` is told of the calls of one.
+    """
 
     question: str
     memory: Memory = field(default_factory=Memory)
     quoting: str = ""
+    bill: Bill = unbilled
 
     @property
     def known(self) -> str:

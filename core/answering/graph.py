@@ -132,7 +132,7 @@ class GraphAgent:
         model = quoting(brief.quoting) if brief.quoting else self._model
         shown = ShownText(supported=any(passage.score >= SUPPORTING_SCORE for passage in state["passages"]))
         tools = [] if state.get("repeats") or _rounds(state) >= MAX_ROUNDS - 1 else TOOLS
-        stream = model.stream(state["messages"], prompt=prompt_version("agent"), tools=tools)
+        stream = model.stream(state["messages"], prompt=prompt_version("agent"), tools=tools, bill=brief.bill)
         async with aclosing(stream) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Reply):

@@ -46,7 +46,7 @@ class CrewAgent:
         yield Searching(query)
         found = await self._retriever.find(query)
         watch.lap("search")
-        turn = CrewTurn(quoting(brief.quoting) if brief.quoting else self._model, self._retriever)
+        turn = CrewTurn(quoting(brief.quoting) if brief.quoting else self._model, self._retriever, brief.bill)
         turn.found(found.passages)
         bounds = Bounds(self._settings.crew_steps, self._settings.crew_tokens)
         researcher = Researcher(turn, research_task(query, found.passages, brief.memory), bounds)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from langchain_core.messages import AnyMessage
 
+from core.answering.bill import Bill
 from core.answering.language_models.model import LanguageModel, Reply
 from core.answering.tools import Toolbox
 from core.domain.conversation import ModelCall, ToolCall
@@ -28,13 +29,14 @@ class CrewStopped(BaseException):  # CrewAI retries an Exception, words it for t
 class CrewTurn:
     """What one run of the crew collects."""
 
-    def __init__(self, model: LanguageModel, retriever: Retriever) -> None:
+    def __init__(self, model: LanguageModel, retriever: Retriever, bill: Bill) -> None:
         self.events: asyncio.Queue[AnswerEvent | None] = asyncio.Queue()
         self.passages: list[Passage] = []
         self.tool_calls: list[ToolCall] = []
         self.replies: list[Reply] = []
         self.failure: Exception | None = None
         self._model = model
+        self._bill = bill
         self._toolbox = Toolbox(retriever)
         self._loop = asyncio.get_running_loop()
         self._stopped = False
@@ -71,7 +73,7 @@ class CrewTurn:
     async def reply(self, messages: Sequence[AnyMessage], prompt: str, heard: Callable[[str], None]) -> Reply:
         """The model's reply; `heard` is called with the text so far, as it grows. Raises ModelError."""
         text, reply = "", None
-        async with aclosing(self._model.stream(messages, prompt=prompt)) as stream:
+        async with aclosing(self._model.stream(messages, prompt=prompt, bill=self._bill)) as stream:
             async for piece in stream:  # to its end: a stream that is closed before counts as broken off
                 if isinstance(piece, Reply):
                     reply = piece
@@ -104,6 +106,6 @@ class CrewTurn:
         self._work = asyncio.current_task()
         try:
             return await work
-        except Exception as error:
+        except Exception as error:  # whatever it is, the agent tells the asker; it is raised on
             self.failure = error
             raise

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from langchain_core.messages import AnyMessage
 from pydantic import BaseModel
 
+from core.answering.bill import Bill, unbilled
 from core.answering.language_models.breaker import Breaker
 from core.answering.language_models.model import Delta, LanguageModel, Reply
 from core.errors import ModelError
@@ -41,7 +42,12 @@ class ModelChain:
         return self._links[0].model.name
 
     async def stream(
-        self, messages: Sequence[AnyMessage], *, prompt: str, tools: Sequence[type[BaseModel]] = ()
+        self,
+        messages: Sequence[AnyMessage],
+        *,
+        prompt: str,
+        tools: Sequence[type[BaseModel]] = (),
+        bill: Bill = unbilled,
     ) -> AsyncGenerator[Delta | Reply]:
         """As `LanguageModel.stream`. Raises ModelError only when a reply breaks off that was being shown."""
         reasons: list[str] = []
@@ -51,7 +57,7 @@ class ModelChain:
                 continue
             shown = False
             try:
-                async with aclosing(link.model.stream(messages, prompt=prompt, tools=tools)) as pieces:
+                async with aclosing(link.model.stream(messages, prompt=prompt, tools=tools, bill=bill)) as pieces:
                     async for piece in pieces:
                         if isinstance(piece, Reply):
                             link.breaker.succeeded()

@@ -21,6 +21,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel
 
+from core.answering.bill import Bill, unbilled
 from core.answering.language_models.connections import Connections
 from core.answering.language_models.failures import EMPTY, STOPPED, TOO_SLOW, Failed, failed
 from core.answering.language_models.incoming import Incoming
@@ -84,7 +85,12 @@ class OpenAIEndpoint:
         return self._place
 
     async def stream(
-        self, messages: Sequence[AnyMessage], *, prompt: str, tools: Sequence[type[BaseModel]] = ()
+        self,
+        messages: Sequence[AnyMessage],
+        *,
+        prompt: str,
+        tools: Sequence[type[BaseModel]] = (),
+        bill: Bill = unbilled,
     ) -> AsyncGenerator[Delta | Reply]:
         """As `LanguageModel.stream`. Failures are tried again while nothing was shown and there is time."""
         call = CallTime(self._settings)
@@ -95,7 +101,7 @@ class OpenAIEndpoint:
             shown = False
             asked = {key: value for key, value in request.items() if key not in left_out}
             try:
-                async with aclosing(self._once(asked, call, _known(messages, tools), prompt)) as pieces:
+                async with aclosing(self._once(asked, call, _known(messages, tools), prompt, bill)) as pieces:
                     async for piece in pieces:
                         shown = True
                         self._unknown |= left_out  # without it, this went well
@@ -115,7 +121,9 @@ class OpenAIEndpoint:
             else:
                 return
 
-    async def _once(self, request: Json, call: CallTime, tools: Tools, prompt: str) -> AsyncGenerator[Delta | Reply]:
+    async def _once(
+        self, request: Json, call: CallTime, tools: Tools, prompt: str, bill: Bill
+    ) -> AsyncGenerator[Delta | Reply]:
         """One try. Raises Failed."""
         reply = Incoming(tools, aloud=self._aloud)
         try:
@@ -131,6 +139,10 @@ class OpenAIEndpoint:
             raise Failed(ModelError(TOO_SLOW), again=False) from error
         except _CLIENT_ERRORS as error:
             raise failed(error) from error
+        finally:  # who leaves pays for what was made until then
+            account = self._account(request, reply, call, prompt)
+            if reply.generated or reply.usage:
+                bill(account)
         if text := reply.finish():
             yield Delta(text)
         requests = reply.requests()
@@ -138,7 +150,7 @@ class OpenAIEndpoint:
             raise Failed(ModelError(EMPTY), again=True)
         self._aloud = self._aloud or reply.thought_aloud
         self._counts = self._counts or bool(reply.usage)
-        yield Reply(reply.text, requests, self._account(request, reply, call, prompt), reply.note)
+        yield Reply(reply.text, requests, account, reply.note)
 
     async def _events(self, request: Json, call: CallTime) -> AsyncGenerator[list[Json]]:
         """The events of one response, as many as come at once. Raises errors of the client, NoEvents and TimeoutError.

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Sequence
 from langchain_core.messages import AnyMessage, HumanMessage
 from pydantic import BaseModel
 
+from core.answering.bill import Bill, unbilled
 from core.answering.language_models.model import Delta, Reply
 from core.answering.prompts import NOT_COVERED, frame, read_passages
 from core.domain.conversation import ModelCall
@@ -63,6 +64,7 @@ class ExtractiveModel:
         *,
         prompt: str,
         tools: Sequence[type[BaseModel]] = (),  # noqa: ARG002 - of no use to it
+        bill: Bill = unbilled,  # noqa: ARG002 - it costs nothing
     ) -> AsyncGenerator[Delta | Reply]:
         """As `LanguageModel.stream`; it never fails."""
         if prompt.startswith("researcher."):

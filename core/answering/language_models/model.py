@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from langchain_core.messages import AnyMessage
 from pydantic import BaseModel
 
+from core.answering.bill import Bill, unbilled
 from core.domain.conversation import ModelCall
 
 
@@ -50,11 +51,16 @@ class LanguageModel(Protocol):
         ...
 
     def stream(
-        self, messages: Sequence[AnyMessage], *, prompt: str, tools: Sequence[type[BaseModel]] = ()
+        self,
+        messages: Sequence[AnyMessage],
+        *,
+        prompt: str,
+        tools: Sequence[type[BaseModel]] = (),
+        bill: Bill = unbilled,
     ) -> AsyncGenerator[Delta | Reply]:
         """The reply to messages: deltas as they come, then exactly one `Reply`, whose text is all of them.
 
         `prompt` names the prompt file that the messages were made from, such as `agent.v1`. Closing the generator
-        closes the connection to the model. Raises ModelError when there is no reply.
+        closes the connection to the model; `bill` is told of it all the same. Raises ModelError when there is no reply.
         """
         ...

@@ -4,10 +4,10 @@ Comes in: questions, and what their answers cost. Goes out: whether a model may 
 of a budget is used up. A day is one of UTC. Called by the service.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from core.domain.conversation import Question, Trace
+from core.domain.conversation import ModelCall, Question
 from core.storage.ids import now
 from core.storage.spending import Account, Spending
 
@@ -50,10 +50,12 @@ class Budgets:
                 warning = warning or f"{OWNERS[scope]} budget for today is used up to {used / limit:.0%}."
         return Allowance(warning=warning)
 
-    async def charge(self, question: Question, trace: Trace) -> None:
-        """Counts what an answer cost."""
-        if trace.cost:
-            await self._spending.add(now().date(), accounts(question), trace.cost, trace.tokens)
+    async def charge(self, question: Question, calls: Iterable[ModelCall]) -> None:
+        """Counts what calls for a question cost, whether or not they led to an answer."""
+        bill = [call for call in calls if call.cost]
+        if bill:
+            tokens = sum(call.tokens_in + call.tokens_out for call in bill)
+            await self._spending.add(now().date(), accounts(question), sum(call.cost for call in bill), tokens)
 
 
 def accounts(question: Question) -> list[Account]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from langchain_core.messages import HumanMessage, SystemMessage
 
+from core.answering.bill import Bill, unbilled
 from core.answering.language_models.choose import language_model
 from core.answering.language_models.connections import Connections
 from core.answering.language_models.model import LanguageModel, Reply
@@ -29,10 +30,10 @@ class ModelCondenser:
     def __init__(self, model: LanguageModel) -> None:
         self._model = model
 
-    async def condense(self, summary: str, messages: Sequence[Message]) -> str:
+    async def condense(self, summary: str, messages: Sequence[Message], bill: Bill = unbilled) -> str:
         """The summary of all that was said up to the last of the messages. Raises ModelError."""
         asked = [SystemMessage(prompt("condense")), HumanMessage(framed_conversation(summary, messages))]
-        async for item in self._model.stream(asked, prompt=prompt_version("condense")):
+        async for item in self._model.stream(asked, prompt=prompt_version("condense"), bill=bill):
             if isinstance(item, Reply) and item.text.strip():
                 return item.text.strip()[:LONGEST]
         raise ModelError("The language model gave no summary.")
@@ -41,7 +42,12 @@ class ModelCondenser:
 class QuestionList:
     """Keeps what was asked, shortened; the newest questions when there are too many."""
 
-    async def condense(self, summary: str, messages: Sequence[Message]) -> str:
+    async def condense(
+        self,
+        summary: str,
+        messages: Sequence[Message],
+        bill: Bill = unbilled,  # noqa: ARG002 - it costs nothing
+    ) -> str:
         """The list of questions up to the last of the messages."""
         asked = [" ".join(message.text.split())[:QUESTION_LENGTH] for message in messages if message.role == "user"]
         lines = [*summary.splitlines(), *(f"- {question}" for question in asked)]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from core.answering.bill import Bill, unbilled
 from core.domain.conversation import Asked, Memory, Message
 from core.storage.turns import MEMORY_MESSAGES, Turns
 
@@ -21,7 +22,7 @@ CONDENSE_AT = 2
 class Condenser(Protocol):
     """Something that makes a summary longer by messages, without making it long."""
 
-    async def condense(self, summary: str, messages: Sequence[Message]) -> str:
+    async def condense(self, summary: str, messages: Sequence[Message], bill: Bill = unbilled) -> str:
         """The summary of all that was said up to the last of the messages. Raises ModelError."""
         ...
 
@@ -38,7 +39,7 @@ class Memories:
         """The memory with only the newest messages that fit into the budget; the last exchange always does."""
         return replace(memory, recent=memory.recent[_first_that_fits(memory.recent, self._budget) :])
 
-    async def condense(self, asked: Asked, memory: Memory) -> bool:
+    async def condense(self, asked: Asked, memory: Memory, bill: Bill = unbilled) -> bool:
         """Condenses what no longer fits, once it is much. `memory` is as stored before the turn. Raises ModelError."""
         size = sum(map(tokens, memory.recent))
         if size <= CONDENSE_AT * self._budget and len(memory.recent) < MEMORY_MESSAGES // CONDENSE_AT:
@@ -46,7 +47,7 @@ class Memories:
         older = memory.recent[: _first_that_fits(memory.recent, self._budget)]
         if not older:
             return False
-        summary = await self._load_condenser().condense(memory.summary, older)
+        summary = await self._load_condenser().condense(memory.summary, older, bill)
         await self._turns.condense(asked.question.event_id, summary, older[-1].turn)
         return True
 

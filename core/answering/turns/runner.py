@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -19,7 +19,7 @@ from core.answering.turns.durability import Durability
 from core.answering.turns.line import Line
 from core.answering.turns.memories import Memories
 from core.answering.turns.turn import Turn, stopped
-from core.domain.conversation import Answer, Asked, Memory, Mode, Question, SessionKey, Status
+from core.domain.conversation import Answer, Asked, Memory, Mode, ModelCall, Question, SessionKey, Status
 from core.domain.events import Completed, Queued
 from core.errors import AssistantError, HandedOver, StorageError
 from core.storage.turns import Begun, Turns
@@ -168,7 +168,7 @@ class TurnRunner:
             answer = await self._answered(turn, begun.asked, memory, allowance)
         stored = await self._store(turn, answer)
         turn.tell(Completed(stored))
-        self._later(self._afterwards(begun, answer))
+        self._later(self._condense(begun))
 
     async def _in_order(self, turn: Turn) -> Begun | None:
         """The turn once no earlier question of its session is open; None when there is nothing left to do."""
@@ -197,7 +197,7 @@ class TurnRunner:
         """The answer of the engine; everything before it is told on the way."""
         started = time.monotonic()
         engine = (await self.warm_up())[asked.question.mode]
-        brief = Brief(asked.question.text, memory, quoting=allowance.spent)
+        brief = Brief(asked.question.text, memory, quoting=allowance.spent, bill=turn.bill.append)
         answer: Answer | None = None
         async with aclosing(engine.run(brief)) as events:
             async for event in events:
@@ -222,8 +222,10 @@ class TurnRunner:
         return asked.answer
 
     async def _conclude(self, turn: Turn) -> None:
-        """Writes down how a turn ended without an answer, and tells its followers."""
+        """Writes down what a turn cost, and how it ended if it was without an answer; tells its followers."""
         assert turn.work is not None  # noqa: S101 - set by `run`
+        if turn.asked:
+            await self._charge(turn.asked.question, turn.bill)
         error = None if turn.work.cancelled() else turn.work.exception()
         if turn.stopped and (turn.work.cancelled() or error):
             await self._settle(turn, stopped(), self._turns.stop)
@@ -267,13 +269,20 @@ class TurnRunner:
         await asyncio.wait([task := asyncio.ensure_future(settled.wait())], timeout=patience)
         task.cancel()
 
-    async def _afterwards(self, begun: Begun, answer: Answer) -> None:
-        """What an asker need not wait for."""
+    async def _condense(self, begun: Begun) -> None:
+        """Shortens what was said before, if need be; no asker waits for it."""
+        question, bill = begun.asked.question, list[ModelCall]()
         try:
-            await self._budgets.charge(begun.asked.question, answer.trace)
-            await self._memories.condense(begun.asked, begun.memory)
+            await self._memories.condense(begun.asked, begun.memory, bill.append)
         except AssistantError as error:
-            _log.warning("after question %s: %s", begun.asked.question.event_id, error)
+            _log.warning("what was said before question %s was not condensed: %s", question.event_id, error)
+        await self._charge(question, bill)
+
+    async def _charge(self, question: Question, bill: Sequence[ModelCall]) -> None:
+        try:
+            await patiently(lambda: self._budgets.charge(question, bill))
+        except StorageError as error:
+            _log.warning("what question %s cost was not counted: %s", question.event_id, error)
 
     async def _watch_stops(self) -> None:
         while True:

@@ -7,7 +7,7 @@ by the service; it lives in the process that answers.
 import asyncio
 from collections.abc import AsyncGenerator
 
-from core.domain.conversation import Asked
+from core.domain.conversation import Asked, ModelCall
 from core.domain.events import AnswerEvent, Queued
 from core.errors import AssistantError, TurnStopped
 
@@ -15,7 +15,10 @@ STOPPED = "Stopped, as you wished."
 
 
 class Turn:
-    """The events of one answer, kept while it is being made; `asked` is there once the question was looked up."""
+    """The events of one answer, kept while it is being made; `asked` is there once the question was looked up.
+
+    `bill` holds the calls of language models that have ended.
+    """
 
     def __init__(self, event_id: str, asked: Asked | None = None) -> None:
         self.event_id = event_id
@@ -24,6 +27,7 @@ class Turn:
         self.ended = False
         self.stopped = False
         self.work: asyncio.Task[None] | None = None
+        self.bill: list[ModelCall] = []
         self._failure: AssistantError | None = None
         self._events: list[AnswerEvent] = []
         self._news = asyncio.Event()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from langchain_core.messages import AnyMessage
 from pydantic import BaseModel
 
+from core.answering.bill import Bill, unbilled
 from core.answering.language_models.model import Delta, Reply
 from core.domain.conversation import ModelCall
 from core.errors import ModelError
@@ -57,7 +58,12 @@ class ToldModel:
             await self._more.wait()
 
     async def stream(
-        self, messages: Sequence[AnyMessage], *, prompt: str, tools: Sequence[type[BaseModel]] = ()
+        self,
+        messages: Sequence[AnyMessage],
+        *,
+        prompt: str,
+        tools: Sequence[type[BaseModel]] = (),
+        bill: Bill = unbilled,
     ) -> AsyncGenerator[Delta | Reply]:
         assert not tools
         self.requests.append(Asked(prompt, list(messages)))
@@ -75,6 +81,7 @@ class ToldModel:
                 await asyncio.sleep(0)
                 yield Delta(piece)
             call = ModelCall(prompt, "endpoint", self.name, tokens_in=self.tokens, tokens_out=len(pieces))
+            bill(call)
             yield Reply(said, (), call, self.note)
         except (asyncio.CancelledError, GeneratorExit):
             self.abandoned += 1

@@ -5,15 +5,15 @@ from dataclasses import replace
 import pytest
 
 from core.answering.turns.budgets import Allowance, Budgets, accounts
-from core.domain.conversation import ModelCall, Question, SessionKey, Trace
+from core.domain.conversation import ModelCall, Question, SessionKey
 from core.storage.engine import Database
 from core.storage.spending import Spending
 
 QUESTION = Question(SessionKey("slack", "T1", "C1", "1.0"), "How?", "E1", "U1")
 
 
-def costing(micro_dollars: int) -> Trace:
-    return Trace(calls=(ModelCall("agent.v1", "e", "m", 100, 50, micro_dollars),))
+def costing(micro_dollars: int) -> list[ModelCall]:
+    return [ModelCall("agent.v1", "e", "m", 100, 50, micro_dollars)]
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ async def test_a_budget_that_is_used_up_stops_its_owner_and_nobody_else(
 
 async def test_an_answer_that_cost_nothing_is_not_written_down(spending: Spending) -> None:
     budgets = Budgets(spending, {"workspace": 0})
-    await budgets.charge(QUESTION, Trace())
+    await budgets.charge(QUESTION, costing(0))
     assert (await budgets.allowance(QUESTION)).spent  # a budget of nothing is used up from the start
 
 

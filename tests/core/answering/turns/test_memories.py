@@ -7,23 +7,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.answering.bill import Bill, unbilled
 from core.answering.turns.condenser import LONGEST, QuestionList
 from core.answering.turns.memories import Memories, tokens
-from core.domain.conversation import Answer, Asked, Memory, Message, Question, SessionKey, Status
+from core.domain.conversation import Answer, Asked, Memory, Message, ModelCall, Question, SessionKey, Status
 from core.storage.engine import Database
 from core.storage.turns import MEMORY_MESSAGES, Turns
 
 SESSION = SessionKey("slack", "T1", "C1", "1")
+SUMMING_UP = ModelCall("condense.v1", "endpoint", "model", cost=5)
 
 
 class Recorder:
-    """A condenser that shows what it was given."""
+    """A condenser that shows what it was given, and bills what it did."""
 
     def __init__(self) -> None:
         self.given: list[tuple[str, list[str]]] = []
 
-    async def condense(self, summary: str, messages: Sequence[Message]) -> str:
+    async def condense(self, summary: str, messages: Sequence[Message], bill: Bill = unbilled) -> str:
         self.given.append((summary, [message.text for message in messages]))
+        bill(SUMMING_UP)
         return f"summary {len(self.given)}"
 
 
@@ -94,7 +97,9 @@ async def asked_after(database: Database, turns: int) -> Asked:
 
 async def test_what_no_longer_fits_is_condensed_and_stored(database: Database, recorder: Recorder) -> None:
     asked = await asked_after(database, 4)
-    assert await memories(database, recorder, 30).condense(asked, memory_of(4, summary="before"))
+    bill: list[ModelCall] = []
+    assert await memories(database, recorder, 30).condense(asked, memory_of(4, summary="before"), bill.append)
+    assert bill == [SUMMING_UP]
     [(summary, given_texts)] = recorder.given
     assert summary == "before"
     assert [text.split("x")[0] for text in given_texts] == [
