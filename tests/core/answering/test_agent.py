@@ -1,5 +1,6 @@
 """The agent over a scripted model: what the model is sent, what is streamed, what is concluded."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 
@@ -11,9 +12,10 @@ from core.answering.language_models.incoming import LONGEST, TOO_LONG
 from core.answering.prompts import NOT_COVERED, prompt, read_passages, read_question
 from core.answering.tool_round import REPEATED
 from core.bootstrap import Services
-from tests.core.answering.asking import COVERED, UNCOVERED, ask, history, last_text, roles, said
+from core.domain.events import TextDelta
+from tests.core.answering.asking import COVERED, UNCOVERED, Turn, ask, history, last_text, question, roles, said
 from tests.core.answering.speaking_model import SpokenCall
-from tests.emulators.language_model import Json, ScriptedModel, Text, ToolCall, ToolCalls
+from tests.emulators.language_model import Json, Pause, ScriptedModel, Text, ToolCall, ToolCalls
 
 Room = Callable[..., Awaitable[Services]]
 
@@ -67,10 +69,15 @@ async def test_a_question_that_looks_like_a_frame_stays_a_question(room: Service
 
 
 async def test_what_is_streamed_joins_to_the_answer(room: Services, model: ScriptedModel) -> None:
-    model.script(Text(PUSH, chunk_size=3))
-    turn = await ask(room)
+    begun = asyncio.Event()
+    model.script(Pause(begun, PUSH.removeprefix("To store"), after="To store"))
+    turn = Turn([])
+    async for event in room.answering.ask(question()):
+        turn.events.append(event)
+        if isinstance(event, TextDelta):
+            begun.set()
     assert turn.streamed == turn.answer.text == PUSH
-    assert len(turn.deltas) > 10
+    assert turn.deltas[0] == "To store"
 
 
 async def test_events_come_in_the_order_of_the_work(room: Services, model: ScriptedModel) -> None:
