@@ -98,7 +98,7 @@ async def postgres_world(tmp_path: Path, built_postgres: Path, postgres_server: 
     postgres_server.psql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.exhaustive)])
 def world(request: pytest.FixtureRequest) -> World:
     return request.getfixturevalue(f"{request.param}_world")
 
