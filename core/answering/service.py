@@ -45,6 +45,7 @@ class AnsweringService:
         self._sessions = sessions
         self._turns = turns
         self._runner = runner
+        self._live = runner.live
         self._durability: Durability = InMemory()
         self._resuming: list[asyncio.Task[None]] = []
         self._refused: OrderedDict[str, None] = OrderedDict()
@@ -59,7 +60,7 @@ class AnsweringService:
 
     async def drain(self, patience: float) -> None:
         """Lets running turns end for up to `patience` seconds; those who wait for others are told."""
-        await self._runner.idle(patience)
+        await self._live.idle(patience)
 
     async def close(self) -> None:
         """Stops what still runs; a ledger hands it over."""
@@ -92,7 +93,7 @@ class AnsweringService:
     async def answer(self, question: Question) -> AsyncGenerator[AnswerEvent]:
         """Follows the turn of an accepted question, wherever it runs. Raises AssistantError as it does."""
         while True:
-            if turn := self._runner.live(question.event_id):
+            if turn := self._live.get(question.event_id):
                 async with aclosing(turn.follow()) as events:
                     async for event in events:
                         yield event
@@ -107,13 +108,12 @@ class AnsweringService:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def ask(self, question: Question) -> AsyncGenerator[AnswerEvent]:
-        """Accepts and answers a question of someone who waits for it: HTTP, console, command. Who leaves, stops it.
+        """Accepts and answers a question of someone who waits for it: HTTP, console, command.
 
-        A question that was asked before is answered as it was then.
+        A question that was asked before is answered as it was then. Who leaves last, of all who wait for it, stops it.
         """
         self._check(question)
-        fresh = await self._accept(question, kept=False)
-        if not fresh:
+        if not await self._accept(question, kept=False):
             await self._check_same(question)
         try:
             yield Accepted(question.event_id)
@@ -121,7 +121,7 @@ class AnsweringService:
                 async for event in events:
                     yield event
         except (GeneratorExit, asyncio.CancelledError):
-            if fresh:
+            if self._live.is_unheard(question.event_id):
                 await asyncio.shield(self.stop(question.event_id))
             raise
 
@@ -137,7 +137,7 @@ class AnsweringService:
             raise InputError("Only the person who asked can stop this answer.")
         if not await self._turns.stop(event_id, stopped().said):
             return False
-        if turn := self._runner.live(event_id):
+        if turn := self._live.get(event_id):
             turn.stop()
         return True
 
@@ -152,7 +152,7 @@ class AnsweringService:
     async def give_up(self, question: Question, reason: str) -> None:
         """Marks a question as failed that cannot be answered where it was asked."""
         await patiently(lambda: self._turns.fail(question.event_id, reason))
-        if turn := self._runner.live(question.event_id):
+        if turn := self._live.get(question.event_id):
             turn.stop()
 
     async def left_behind(self, platform: str) -> AsyncGenerator[Asked]:
@@ -180,7 +180,7 @@ class AnsweringService:
     async def forget(self, session: SessionKey) -> int:
         """Deletes a conversation; gives the number of messages that went. What was being answered in it is stopped."""
         gone = await self._sessions.delete(session)
-        self._runner.stop_session(session)
+        self._live.stop_session(session)
         return gone
 
     async def _resume(self, platform: str) -> None:
@@ -197,7 +197,7 @@ class AnsweringService:
         turn = await self._turns.claim(question, self._durability.executor)
         if turn is None:
             return False
-        self._runner.expect(Asked(question, turn, Status.PENDING, kept=kept))
+        self._live.expect(Asked(question, turn, Status.PENDING, kept=kept))
         await self._begin(question.event_id)
         return True
 
@@ -205,7 +205,7 @@ class AnsweringService:
         """Has a turn run, unless it does or was begun too often."""
         if not await self._durability.start(event_id):
             await self._turns.fail(event_id, GIVEN_UP)
-            self._runner.drop(event_id)
+            self._live.drop(event_id)
 
     async def _check_same(self, question: Question) -> None:
         asked = await self._turns.get(question.event_id)

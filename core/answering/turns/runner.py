@@ -7,7 +7,6 @@ ended. Called by the durability, which sees to it that `run` ends once for each 
 import asyncio
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -17,11 +16,12 @@ from core.answering.engine import Brief, Engine
 from core.answering.turns.budgets import Allowance, Budgets
 from core.answering.turns.durability import Durability
 from core.answering.turns.line import Line
+from core.answering.turns.live import LiveTurns
 from core.answering.turns.memories import Memories
 from core.answering.turns.turn import Turn, stopped
-from core.domain.conversation import Answer, Asked, Memory, Mode, ModelCall, Question, SessionKey, Status
+from core.domain.conversation import Answer, Asked, Memory, Mode, ModelCall, Question, Status
 from core.domain.events import Completed, Queued
-from core.errors import AssistantError, HandedOver, StorageError
+from core.errors import AssistantError, StorageError
 from core.storage.turns import Begun, Turns
 
 WAIT_SECONDS = 0.5
@@ -36,15 +36,7 @@ SETTLE_SECONDS = 2.0
 STOP_WATCH_SECONDS = 1.0
 """How often running turns are looked up that may have been stopped through another process."""
 
-ENDED_KEPT = 256
-"""Turns that ended before anybody followed them; they are kept for who comes late."""
-
 BROKEN = "Something broke while answering; your question was kept. Ask again, or tell the owner."
-
-STOPPING = (
-    "The service is being stopped before the answer is ready. Ask again in a moment; "
-    "under the same Idempotency-Key it is the same question."
-)
 
 T = TypeVar("T")
 
@@ -61,7 +53,7 @@ class Limits:
 
 
 class TurnRunner:
-    """The turns of this process."""
+    """Runs the turns of this process; those that are `live` can be followed."""
 
     def __init__(
         self,
@@ -72,6 +64,7 @@ class TurnRunner:
         limits: Limits | None = None,
     ) -> None:
         limits = limits or Limits()
+        self.live = LiveTurns()
         self._turns = turns
         self._load_engines = load_engines
         self._memories = memories
@@ -79,9 +72,6 @@ class TurnRunner:
         self._lines = {Mode.AGENT: Line(limits.turns, limits.waiting), Mode.CREW: Line(limits.crews, limits.waiting)}
         self._engines: dict[Mode, Engine] | None = None
         self._loading = asyncio.Lock()
-        self._live: dict[str, Turn] = {}
-        self._ended: OrderedDict[str, Turn] = OrderedDict()
-        self._settled = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
         self._shared = False
 
@@ -108,40 +98,9 @@ class TurnRunner:
         """Raises Overloaded when no more questions can be taken."""
         self._lines[mode].check()
 
-    def expect(self, asked: Asked) -> None:
-        """Makes a turn that can be followed before it runs."""
-        self._live[asked.question.event_id] = Turn(asked.question.event_id, asked)
-
-    def drop(self, event_id: str) -> None:
-        """Ends a turn that was expected and will not run."""
-        if turn := self._live.pop(event_id, None):
-            turn.end()
-
-    def live(self, event_id: str) -> Turn | None:
-        """The turn of a question, if it runs here or ended here unfollowed."""
-        return self._live.get(event_id) or self._ended.pop(event_id, None)
-
-    def stop_session(self, session: SessionKey) -> None:
-        """Stops what is being answered in a session."""
-        for turn in [*self._live.values()]:
-            if turn.asked and turn.asked.question.session == session:
-                turn.stop()
-
-    async def idle(self, patience: float) -> None:
-        """Waits until nothing runs, for up to `patience` seconds; who waits for an answer then is told."""
-        try:
-            async with asyncio.timeout(patience):
-                while self._live:
-                    await self._news()
-        except TimeoutError:
-            _log.info("%d turns are handed over to the next process", len(self._live))
-            for turn in self._live.values():
-                if turn.asked and not turn.asked.kept:
-                    turn.end(HandedOver(STOPPING))
-
     async def run(self, event_id: str) -> None:
         """Runs a turn to its end. Raises CancelledError alone, when the process ends before the turn."""
-        turn = self._live.setdefault(event_id, Turn(event_id))
+        turn = self.live.begin(event_id)
         turn.work = asyncio.ensure_future(self._work(turn))
         if turn.stopped:  # before it ran
             turn.work.cancel()
@@ -155,7 +114,7 @@ class TurnRunner:
             await asyncio.gather(turn.work, return_exceptions=True)
             raise
         finally:
-            self._leave(turn)
+            self.live.leave(turn)
 
     async def _work(self, turn: Turn) -> None:
         begun = await self._in_order(turn)
@@ -181,17 +140,12 @@ class TurnRunner:
             if begun.asked.status is not Status.PENDING:
                 return None
             turn.asked = turn.asked or begun.asked
-            if self._is_behind(begun.asked):
-                await self._news()
+            if self.live.is_behind(begun.asked):
+                await self.live.news()
             elif begun.waits:
-                await self._news(WAIT_SECONDS)
+                await self.live.news(WAIT_SECONDS)
             else:
                 return begun
-
-    def _is_behind(self, asked: Asked) -> bool:
-        """Whether an earlier question of the same session is being answered here."""
-        mine, others = asked.question.session, (turn.asked for turn in self._live.values() if turn.asked)
-        return any(other.question.session == mine and other.turn < asked.turn for other in others)
 
     async def _answered(self, turn: Turn, asked: Asked, memory: Memory, allowance: Allowance) -> Answer:
         """The answer of the engine; everything before it is told on the way."""
@@ -254,21 +208,6 @@ class TurnRunner:
                 turn.end(error)
                 return
 
-    def _leave(self, turn: Turn) -> None:
-        self._live.pop(turn.event_id, None)
-        if turn.ended and not turn.followed:
-            self._ended[turn.event_id] = turn
-            while len(self._ended) > ENDED_KEPT:
-                self._ended.popitem(last=False)
-        settled, self._settled = self._settled, asyncio.Event()
-        settled.set()
-
-    async def _news(self, patience: float | None = None) -> None:
-        """Waits until a turn of this process ended, or for `patience` seconds."""
-        settled = self._settled
-        await asyncio.wait([task := asyncio.ensure_future(settled.wait())], timeout=patience)
-        task.cancel()
-
     async def _condense(self, begun: Begun) -> None:
         """Shortens what was said before, if need be; no asker waits for it."""
         question, bill = begun.asked.question, list[ModelCall]()
@@ -287,7 +226,7 @@ class TurnRunner:
     async def _watch_stops(self) -> None:
         while True:
             await asyncio.sleep(STOP_WATCH_SECONDS)
-            running = [*self._live.values()]
+            running = self.live.running()
             try:
                 gone = await self._turns.stopped_among([turn.event_id for turn in running]) if running else []
                 for turn in running:

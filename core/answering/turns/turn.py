@@ -23,6 +23,7 @@ class Turn:
     def __init__(self, event_id: str, asked: Asked | None = None) -> None:
         self.event_id = event_id
         self.asked = asked
+        self.followers = 0
         self.followed = False
         self.ended = False
         self.stopped = False
@@ -53,14 +54,18 @@ class Turn:
     async def follow(self) -> AsyncGenerator[AnswerEvent]:
         """All events, those of the past at once. Raises the failure with which the turn ended."""
         self.followed = True
+        self.followers += 1
         seen = 0
-        while True:
-            while seen < len(self._events):
-                seen += 1
-                yield self._events[seen - 1]
-            if self.ended:
-                break
-            await self._news.wait()
+        try:
+            while True:
+                while seen < len(self._events):
+                    seen += 1
+                    yield self._events[seen - 1]
+                if self.ended:
+                    break
+                await self._news.wait()
+        finally:
+            self.followers -= 1
         if self._failure:
             raise self._failure
 

@@ -197,7 +197,7 @@ async def test_request_that_comes_again_while_the_answer_is_made_follows_it(
     first = asyncio.create_task(model_caller.events("/chat", {"message": PUSH}, KEY))
     await http_model.wait_for(lambda m: m.requests)
     second = asyncio.create_task(model_caller.events("/chat", {"message": PUSH}, KEY))
-    live = model_caller.services.answering._runner.live
+    live = model_caller.services.answering._live.get
     while not (turn := live("http:mine-1")) or not any("text" in vars(e) for e in turn._events):  # noqa: ASYNC110
         await asyncio.sleep(0.01)  # nothing to be told by
 

@@ -225,6 +225,22 @@ async def test_an_asker_who_leaves_mid_way_stops_the_answer_and_the_model(
     await model.wait_for(lambda m: m.abandoned == 1)
 
 
+async def test_the_last_of_two_askers_of_one_question_stops_it(room: Services, model: ScriptedModel) -> None:
+    model.script(Hang(after="Call `quill push`"))
+    asked = question()
+    streams = [room.answering.ask(asked) for _ in range(2)]
+    for stream in streams:
+        async for event in stream:
+            if isinstance(event, TextDelta):
+                break
+    await streams[0].aclose()
+    assert [message.status for message in await history(room)] == [Status.PENDING]
+    assert model.abandoned == 0
+    await streams[1].aclose()
+    assert [message.status for message in await history(room)] == [Status.STOPPED]
+    await model.wait_for(lambda m: m.abandoned == 1)
+
+
 async def test_an_asker_whose_task_is_cancelled_stops_the_answer(room: Services, model: ScriptedModel) -> None:
     model.script(Hang())
     asking = asyncio.create_task(ask(room))
