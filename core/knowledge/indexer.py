@@ -169,7 +169,7 @@ class Indexer:
         candidate = await self._build(held, tell)
         try:
             reasons = await self._objections(candidate, live)
-        except BaseException:
+        except BaseException:  # cancelled as well
             with suppress(AssistantError):  # what is left behind is removed at the next start
                 await self._discard(candidate.id)
             raise
@@ -207,7 +207,7 @@ class Indexer:
                     created_at=now(),
                 )
                 await self._versions.add(candidate, self._configuration, built.pages)
-        except BaseException:
+        except BaseException:  # cancelled as well
             with suppress(AssistantError):  # what is left behind is removed at the next start
                 await asyncio.to_thread(self._place.remove, version_id)
             raise

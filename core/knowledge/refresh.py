@@ -103,7 +103,7 @@ class Refresher:
             async with self._index:
                 problems = await self._collector.collect(self._tell, network=trigger != AT_START, afresh=rebuild)
                 outcome = await self._indexer.bring_up_to_date(self._tell, rebuild=rebuild)
-        except BaseException as error:
+        except BaseException as error:  # cancelled or broken: the run must not stay open on record
             await self._runs.finish(run, RunStatus.FAILED, reason=_said(error), problems=problems)
             raise
         return await self._runs.finish(

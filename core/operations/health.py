@@ -76,6 +76,6 @@ async def _measured(name: str, check: Check, needed: bool) -> PartHealth:
         state, detail = State.DOWN, f"no answer within {PATIENCE:.0f} s"
     except AssistantError as error:
         state, detail = State.DOWN, error.said
-    except Exception as error:
+    except Exception as error:  # a check asks whatever library stands behind a part; health itself always answers
         state, detail = State.DOWN, f"{type(error).__name__}: {error}"
     return PartHealth(name, state, needed, round((time.perf_counter() - started) * 1000, 1), detail or "")

@@ -206,7 +206,7 @@ class _Guarded(HTTPConnection):
         with cut_after(self._seconds, lambda: sock.shutdown(socket.SHUT_RD)) as late:
             try:
                 return super().getresponse()
-            except Exception as error:
+            except Exception as error:  # a socket that was shut down breaks the parser in many ways
                 if late.is_set():
                     raise TimeoutError("the head of the reply took too long") from error
                 raise

@@ -179,7 +179,7 @@ class Repository:
         with process:
             try:
                 output, complaint = process.communicate(given, timeout=self._seconds)
-            except BaseException as error:
+            except BaseException as error:  # too late, or interrupted: git must not outlive us
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)  # with the transport that git started
                 if isinstance(error, subprocess.TimeoutExpired):
