@@ -16,6 +16,7 @@ from bot.discord.pace import Pace, patiently
 from bot.discord.reader import DIRECT, message_of, opens_thread, place
 from bot.discord.renderer import render_title
 from bot.discord.stop_button import stop_view, stops
+from core.answering.masking import masked
 from core.domain.conversation import Question
 
 EDIT_SECONDS = 1.5
@@ -135,7 +136,7 @@ class Messenger:
         root = channel.get_partial_message(int(question.session.thread))
         await self._pace.turn("post", channel.id)
         try:
-            await patiently(lambda: root.create_thread(name=render_title(question.text)))
+            await patiently(lambda: root.create_thread(name=render_title(masked(question.text))))
         except discord.HTTPException as error:
             if error.code != THREAD_EXISTS:
                 _log.info("no thread can be opened in channel %s: %s", question.session.channel, error)

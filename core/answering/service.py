@@ -11,9 +11,11 @@ import unicodedata
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import timedelta
 
 from core.answering.engine import Engine
+from core.answering.masking import masked
 from core.answering.turns.durability import Durability, InMemory
 from core.answering.turns.runner import TurnRunner, patiently
 from core.answering.turns.turn import stopped
@@ -88,7 +90,7 @@ class AnsweringService:
             if len(self._refused) > REMEMBERED_REFUSALS:
                 self._refused.popitem(last=False)
             raise
-        return await self._accept(question, kept=True)
+        return await self._accept(_masked(question), kept=True)
 
     async def answer(self, question: Question) -> AsyncGenerator[AnswerEvent]:
         """Follows the turn of an accepted question, wherever it runs. Raises AssistantError as it does."""
@@ -113,6 +115,7 @@ class AnsweringService:
         A question that was asked before is answered as it was then. Who leaves last, of all who wait for it, stops it.
         """
         self._check(question)
+        question = _masked(question)
         if not await self._accept(question, kept=False):
             await self._check_same(question)
         try:
@@ -211,6 +214,11 @@ class AnsweringService:
         asked = await self._turns.get(question.event_id)
         if asked and (asked.question.text, asked.question.mode) != (question.text, question.mode):
             raise InputError("Another question was asked under this key before. Use a new key for a new question.")
+
+
+def _masked(question: Question) -> Question:
+    """A question without the secrets in its text."""
+    return replace(question, text=masked(question.text))
 
 
 def _outcome(asked: Asked) -> Completed:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from core.answering.engine import Brief, Engine
+from core.answering.masking import remark
 from core.answering.turns.budgets import Allowance, Budgets
 from core.answering.turns.durability import Durability
 from core.answering.turns.line import Line
@@ -161,7 +162,7 @@ class TurnRunner:
                     turn.tell(event)
         assert answer is not None  # noqa: S101 - every engine ends with it
         trace = replace(answer.trace, remembered=len(memory.recent), summary=memory.summary)
-        note = " ".join(filter(None, [answer.note, allowance.warning]))
+        note = " ".join(filter(None, [answer.note, allowance.warning, remark(asked.question.text)]))
         spent = int((time.monotonic() - started) * 1000)
         return replace(answer, milliseconds=spent, note=note, trace=trace)
 

@@ -52,6 +52,18 @@ async def test_long_question_is_cut_to_a_thread_name(general: ChannelHandle, ali
     assert len(general.threads[0].name or "") == 100
 
 
+async def test_secret_in_a_question_stands_in_no_thread_name_and_its_asker_is_told(
+    general: ChannelHandle, alice: MemberActor, agent_engine: ScriptedEngine
+) -> None:
+    result = await alice.slash(general, "ask", question="Is DB_PASSWORD=correcthorse1 right?")
+
+    assert result.response
+    assert agent_engine.asked == ["Is DB_PASSWORD=[masked: password] right?"]
+    assert general.threads[0].name == "Is DB_PASSWORD=[masked: password] right?"
+    assert "correcthorse1" not in str(result.response.content)
+    assert "What looked like a secret in your question (password) was masked" in str(result.response.content)
+
+
 async def test_crew_is_asked_by_its_own_command(
     general: ChannelHandle, alice: MemberActor, crew_engine: ScriptedEngine
 ) -> None:
