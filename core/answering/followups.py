@@ -5,6 +5,7 @@ Comes in: the question and the transcript before it. Goes out: the words to sear
 
 import re
 
+from core.answering.masking import without_masks
 from core.domain.conversation import Message
 
 SHORT = 3
@@ -19,7 +20,8 @@ _LEANING = re.compile(
 
 def search_query(question: str, transcript: list[Message]) -> str:
     """What to search for: the question, behind the last one that stood on its own when it leans on that."""
-    asked = [message.text for message in transcript if message.role == "user"]
+    question = without_masks(question)
+    asked = [without_masks(message.text) for message in transcript if message.role == "user"]
     if not asked or not _leans(question):
         return question
     base = next((earlier for earlier in reversed(asked) if not _leans(earlier)), asked[0])

@@ -62,6 +62,12 @@ def masked(text: str) -> str:
     return text
 
 
+def without_masks(text: str) -> str:
+    """A masked text as it is searched for: what stood there says nothing of its subject, unless nothing else does."""
+    left = _MASK.sub("", text)
+    return left if left.strip() else text
+
+
 def remark(text: str) -> str:
     """What the asker of a masked text is told; empty when nothing was masked."""
     kinds = [kind for kind in dict.fromkeys(_MASK.findall(text)) if kind in _KINDS]

@@ -117,6 +117,7 @@ async def test_a_secret_in_a_question_is_neither_stored_nor_sent_and_its_asker_i
     secret = "ghp_" + A40
     model.script(Text("Call `quill push` [1]."))
     turn = await ask(room, f"How do I store a model in Quillstore? My token is {secret}.")
+    assert turn.searches == ["How do I store a model in Quillstore? My token is ."]
     assert "GitHub token" in turn.answer.note
     assert "renew it" in turn.answer.note
     asked, answered = await history(room)
