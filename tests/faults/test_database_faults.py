@@ -76,9 +76,10 @@ async def test_database_that_was_away_costs_no_turn(
         async with away(world, gate):
             slack.give_out()
             back.set()
-            refused = await ask(client, assistant, f"{QUESTION} (asked while it was away)")
+            refusing = asyncio.create_task(ask(client, assistant, f"{QUESTION} (asked while it was away)"))
             told = await slack.mention(f"{QUESTION} (asked while it was away)")
             await slack.wait_for(lambda slack: slack.bot_messages(thread_ts=told.ts))
+            refused = await refusing
 
         await world.books.until(lambda entries: len(entries) == 4 and all_delivered(entries))
         assert (await waiting).status_code == 200
