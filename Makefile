@@ -1,4 +1,4 @@
-# The two commands: `make run` serves, `make test` checks everything. Both set up what they need first.
+# The two commands: `make run` serves, `make test` checks. Both set up what they need first.
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \

@@ -5,13 +5,18 @@ starts. Called by `serve`, before the app starts. NiceGUI keeps its pages in one
 has one console.
 """
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse, Response
 from nicegui import App, ui
 from nicegui import app as console
+from nicegui.nicegui import _shutdown, _startup  # pyright: ignore[reportPrivateUsage]
 from starlette.middleware.sessions import SessionMiddleware
+from starlette.types import Lifespan
 
 from admin.auth import ConsoleAccess
 from admin.guard import HOME, MOUNT, STATIC, Guard
@@ -31,6 +36,7 @@ def mount_console(app: FastAPI, services: Services, access: ConsoleAccess) -> No
     for page in (sessions, transcript, playground, knowledge, document, compare, sources, health, lost):
         page.add_pages(services)
     _protect(console, access, https=services.settings.address.startswith("https://"))
+    lifespan = app.router.lifespan_context
     ui.run_with(  # pyright: ignore[reportUnknownMemberType]
         app,
         mount_path=MOUNT,
@@ -41,6 +47,25 @@ def mount_console(app: FastAPI, services: Services, access: ConsoleAccess) -> No
         storage_secret=access.cookie_secret,
         show_welcome_message=False,
     )
+    app.router.lifespan_context = _with_console(lifespan)
+
+
+def _with_console(inner: Lifespan[FastAPI]) -> Lifespan[FastAPI]:
+    """Starts and stops NiceGUI around the app's own lifespan.
+
+    NiceGUI's way to do so first goes through all objects of the process in search of the server. CPython cannot finish
+    a tuple that is seen half-built, so another thread's import failed with a SystemError: that of the engines, for a
+    turn that was taken over at the start. Nothing here asks NiceGUI for the server.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[Any]:
+        await _startup()
+        async with inner(app) as state:
+            yield state
+        await _shutdown()
+
+    return lifespan
 
 
 def _protect(console: App, access: ConsoleAccess, *, https: bool) -> None:

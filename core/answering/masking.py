@@ -4,8 +4,8 @@ Comes in: the text of a question. Goes out: the same with `[masked: kind]` in th
 for the asker. Pure. Called by the service before it stores a question, and by the runner when it has been answered.
 
 Keys and tokens are known by the prefixes that their issuers document; what has none, by the name that it is given
-(`password`, `..._token`, `..._key`). A name with a reference behind it (`${API_KEY}`, `os.environ[...]`), a limit
-(`max_tokens: 512`) and a placeholder (`<your token>`) are no secrets.
+(`password`, `..._token`, `..._key`). A name with a reference behind it (`${API_KEY}`), a limit (`max_tokens: 512`) and
+a placeholder (`<your token>`) are no secrets.
 """
 
 import re

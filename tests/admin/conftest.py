@@ -29,7 +29,7 @@ LogIn = Callable[..., Awaitable[httpx.Response]]
 def quick_runs() -> Iterator[None]:
     """Spares each test a second: passwords are hashed for real, but cheaply, and what is loaded is collected no more.
 
-    NiceGUI looks through all objects at every start and collects garbage at every end.
+    NiceGUI collects garbage at every end.
     """
     gc.collect()
     gc.freeze()

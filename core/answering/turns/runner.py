@@ -110,6 +110,8 @@ class TurnRunner:
             if turn.work.cancelled() and not turn.stopped:
                 raise asyncio.CancelledError  # noqa: TRY301 - not the asker's wish: the turn is begun again
             await self._conclude(turn)
+            if turn.asked:  # its followers know the outcome; the next question of the session waits for the bill
+                await self._charge(turn.asked.question, turn.bill)
         except asyncio.CancelledError:
             turn.work.cancel()
             await asyncio.gather(turn.work, return_exceptions=True)
@@ -177,10 +179,8 @@ class TurnRunner:
         return asked.answer
 
     async def _conclude(self, turn: Turn) -> None:
-        """Writes down what a turn cost, and how it ended if it was without an answer; tells its followers."""
+        """Writes down how a turn ended without an answer, and tells its followers."""
         assert turn.work is not None  # noqa: S101 - set by `run`
-        if turn.asked:
-            await self._charge(turn.asked.question, turn.bill)
         error = None if turn.work.cancelled() else turn.work.exception()
         if turn.stopped and (turn.work.cancelled() or error):
             await self._settle(turn, stopped(), self._turns.stop)

@@ -1,5 +1,6 @@
 """What a turn costs is counted, however it ends: answered, stopped or broken off."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -92,3 +93,20 @@ async def test_stopping_does_not_get_around_a_budget(open_room: Room, model: Scr
     turn = await ask(room, COVERED, session="another")
     assert turn.answer.text.startswith("Your budget for today is used up, so this is quoted")
     assert len(model.requests) == 1
+
+
+async def test_asker_is_told_of_a_failure_before_its_cost_is_stored(
+    open_room: Room, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await open_room(llm_prices=PRICES)
+    stored = asyncio.Event()
+
+    async def add(*_: object) -> None:
+        await stored.wait()
+
+    monkeypatch.setattr(Spending, "add", add)
+    model.script(BrokenStream("Call `quill"))
+    with pytest.raises(ModelError):
+        await ask(room)
+    stored.set()
+    await turn_is_over(room)
