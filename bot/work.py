@@ -23,6 +23,7 @@ class Work:
         self._tasks: set[asyncio.Task[None]] = set()
         self._lasting: set[asyncio.Task[None]] = set()
         self._claimed: set[str] = set()
+        self._named: dict[str, asyncio.Task[None]] = {}
 
     def claim(self, event_id: str) -> bool:
         """Takes a question on; False when it is being worked on already."""
@@ -47,8 +48,21 @@ class Work:
         running = asyncio.create_task(self._told(task))
         self._tasks.add(running)
         running.add_done_callback(self._tasks.discard)
-        running.add_done_callback(lambda _: self.release(event_id))
+        if event_id:
+            self._named[event_id] = running
+            running.add_done_callback(lambda _: self._forget(event_id, running))
         return running
+
+    async def drop(self, event_id: str) -> None:
+        """Ends the work on a question, if any, without a word: it was reworded or deleted."""
+        if task := self._named.get(event_id):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def _forget(self, event_id: str, task: asyncio.Task[None]) -> None:
+        if self._named.get(event_id) is task:
+            del self._named[event_id]
+        self.release(event_id)
 
     async def stop(self) -> None:
         """Stops all tasks, once those of questions had a moment to say their last word; the next start resumes them."""

@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
+from core.answering.aftercare import Aftercare
 from core.answering.engine import Engine
 from core.answering.language_models.connections import Connections
+from core.answering.presence import Presence
 from core.answering.replay import Replayer
 from core.answering.service import AnsweringService
 from core.answering.turns.budgets import Budgets
@@ -38,10 +40,12 @@ from core.operations.endpoint import reach_model
 from core.operations.health import HealthChecks
 from core.operations.scheduler import RefreshSchedule
 from core.settings import Settings
+from core.storage.channels import Channels
 from core.storage.engine import Database
 from core.storage.executors import Executors
 from core.storage.library import Library
 from core.storage.migrate import migrate
+from core.storage.reviews import Reviews
 from core.storage.runs import Runs
 from core.storage.sessions import Sessions
 from core.storage.sources import Sources
@@ -71,6 +75,8 @@ class Services:
     retriever: Retriever
     refresher: Refresher
     answering: AnsweringService
+    presence: Presence
+    aftercare: Aftercare
     replayer: Replayer
     schedule: RefreshSchedule
     health: HealthChecks
@@ -129,12 +135,14 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
 
         return build_condenser(settings, connections)
 
+    presence = Presence(Channels(database), sessions, turns, sources, retriever)
     runner = TurnRunner(
         turns,
         load_engines,
         Memories(turns, load_condenser, settings.memory_tokens),
         Budgets(Spending(database), settings.budgets),
         Limits(settings.turns_at_once, settings.crews_at_once, settings.turns_waiting),
+        rules=presence.rules,
     )
     answering = AnsweringService(sessions, turns, runner)
 
@@ -156,6 +164,8 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         retriever=retriever,
         refresher=refresher,
         answering=answering,
+        presence=presence,
+        aftercare=Aftercare(Reviews(database), turns, sessions),
         replayer=Replayer(turns, answering.warm_up),
         schedule=RefreshSchedule(refresher, settings.refresh_cron),
         health=HealthChecks(),

@@ -114,6 +114,7 @@ class Settings(BaseSettings):
         default_factory=dict[str, tuple[float, float]],
         description='Dollars a million tokens, in and out, as JSON: {"openai/gpt-4o-mini": [0.15, 0.60]}.',
     )
+    llm_images: bool = Field(False, description="Whether the model takes pictures that come with a question.")
     budget_user: float | None = Field(None, ge=0, description="Dollars that one person's questions may cost a day.")
     budget_channel: float | None = Field(None, ge=0, description="Dollars a channel a day.")
     budget_workspace: float | None = Field(None, ge=0, description="Dollars a workspace a day.")
@@ -134,6 +135,10 @@ class Settings(BaseSettings):
     slack_app_token: SecretStr | None = Field(None, description="xapp-…; Socket Mode.")
     slack_signing_secret: SecretStr | None = Field(None, description="HTTP Events API at /slack/events.")
     slack_api_url: Url = Field("https://slack.com/api", description="Base address of Slack's Web API.")
+
+    catch_up_hours: float = Field(
+        6, ge=0, le=168, description="Questions up to this old that came while nobody listened are answered late."
+    )
 
     discord_bot_token: SecretStr | None = Field(None, description="Switches Discord on.")
     discord_api_url: Url = Field("https://discord.com/api/v10", description="Base address of Discord's REST API.")

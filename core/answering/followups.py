@@ -18,9 +18,12 @@ _LEANING = re.compile(
 )
 
 
-def search_query(question: str, transcript: list[Message]) -> str:
-    """What to search for: the question, behind the last one that stood on its own when it leans on that."""
-    question = without_masks(question)
+def search_query(question: str, transcript: list[Message], attached: str = "") -> str:
+    """What to search for: the question, behind the last one that stood on its own when it leans on that.
+
+    `attached` are the words of its attachments that are worth searching for.
+    """
+    question = " ".join(filter(None, [without_masks(question), without_masks(attached)]))
     asked = [without_masks(message.text) for message in transcript if message.role == "user"]
     if not asked or not _leans(question):
         return question

@@ -11,6 +11,7 @@ Comes in: a brief. Goes out: `AnswerEvent`s, `Completed` last. Called by the ser
 import asyncio
 import operator
 import time
+from base64 import b64encode
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -20,12 +21,15 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemM
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
+from core.answering.attachments import search_words, unseen
 from core.answering.engine import Brief
 from core.answering.followups import search_query
 from core.answering.grounding.citations import conclude
 from core.answering.language_models.choose import quoting
 from core.answering.language_models.model import LanguageModel, Reply
 from core.answering.prompts import (
+    channel_rules,
+    framed_attachments,
     framed_background,
     framed_passages,
     framed_question,
@@ -35,10 +39,10 @@ from core.answering.prompts import (
 from core.answering.shown import ShownText
 from core.answering.tool_round import Tell, ToolRound
 from core.answering.tools import TOOLS, Toolbox
-from core.domain.conversation import Answer, Memory, Message, Mode, ToolCall, Trace
+from core.domain.conversation import Answer, Attachment, Message, Mode, ToolCall, Trace
 from core.domain.events import AnswerEvent, Completed, Passages, Searching, TextDelta
 from core.domain.knowledge import IndexVersion, Passage
-from core.knowledge.retrieval.retrieve import SUPPORTING_SCORE, Retriever
+from core.knowledge.retrieval.retrieve import SUPPORTING_SCORE, Retriever, Scope
 from core.settings import Settings
 
 MAX_ROUNDS = 4
@@ -80,7 +84,6 @@ class GraphAgent:
         self._model = model
         self._retriever = retriever
         self._settings = settings
-        self._toolbox = Toolbox(retriever)
         self._graph = self._compile()
 
     async def run(self, brief: Brief) -> AsyncGenerator[AnswerEvent]:
@@ -112,15 +115,20 @@ class GraphAgent:
         tell = runtime.context.tell
         started = time.monotonic()
         brief = state["brief"]
-        query = search_query(brief.question, list(brief.memory.recent))
+        query = search_query(brief.question, list(brief.memory.recent), search_words(brief.attachments))
         tell(Searching(query))
-        found = await self._retriever.find(query)
+        found = await self._retriever.find(query, scope=Scope(brief.rules.sources))
         tell(Passages(tuple(found.passages)))
-        asked = f"{framed_passages(found.passages)}\n\n{framed_question(brief.question)}"
+        parts = [
+            framed_passages(found.passages),
+            framed_attachments(brief.attachments),
+            framed_question(brief.question),
+        ]
+        asked = HumanMessage(self._with_images("\n\n".join(filter(None, parts)), brief))
         return {
             "query": query,
             "version": found.version,
-            "messages": [SystemMessage(_rules(brief.memory)), *_remembered(brief.memory.recent), HumanMessage(asked)],
+            "messages": [SystemMessage(_rules(brief)), *_remembered(brief.memory.recent), asked],
             "passages": found.passages,
             "searching": _milliseconds_since(started),
         }
@@ -145,7 +153,8 @@ class GraphAgent:
     async def _use_tools(self, state: AgentState, runtime: Runtime[Follower]) -> dict[str, Any]:
         *earlier, asking = state["replies"]
         made = [request for reply in earlier for request in reply.tools]
-        uses = ToolRound(self._toolbox, len(state["passages"]), made, runtime.context.tell)
+        toolbox = Toolbox(self._retriever, Scope(state["brief"].rules.sources))
+        uses = ToolRound(toolbox, len(state["passages"]), made, runtime.context.tell)
         for request in asking.tools[:MAX_CALLS]:
             await uses.make(request)
         return {
@@ -154,6 +163,13 @@ class GraphAgent:
             "tool_calls": uses.calls,
             "repeats": uses.repeats,
         }
+
+    def _with_images(self, text: str, brief: Brief) -> Any:
+        """What the model is asked: text, with the pictures behind it where the model takes them."""
+        images = [attachment for attachment in brief.attachments if attachment.image]
+        if brief.quoting or not images or not self._settings.llm_images:
+            return text
+        return [{"type": "text", "text": text}, *map(_image_part, images)]
 
     def _answer(self, state: AgentState) -> Answer:
         reply = state["replies"][-1]
@@ -166,7 +182,9 @@ class GraphAgent:
             question=state["brief"].known,
             unsupported=self._settings.unsupported,
         )
-        note = " ".join(filter(None, (answer.note, reply.note)))
+        brief = state["brief"]
+        blind = "" if self._settings.llm_images and not brief.quoting else unseen(brief.attachments)
+        note = " ".join(filter(None, (answer.note, reply.note, blind)))
         return replace(answer, note=note, trace=self._trace(state))
 
     def _trace(self, state: AgentState) -> Trace:
@@ -174,6 +192,7 @@ class GraphAgent:
             query=state["query"],
             index_version=state["version"].id,
             index_revision=state["version"].revision,
+            index_fresh_at=state["version"].fresh_at,
             passages=tuple(state["passages"]),
             calls=tuple(reply.call for reply in state["replies"]),
             parameters={
@@ -193,9 +212,10 @@ def _rounds(state: AgentState) -> int:
     return len(state["replies"])
 
 
-def _rules(memory: Memory) -> str:
-    rules = prompt("agent")
-    return f"{rules}\n\n{framed_background(memory.summary)}" if memory.summary else rules
+def _rules(brief: Brief) -> str:
+    summary = brief.memory.summary
+    parts = [prompt("agent"), channel_rules(brief.rules), framed_background(summary) if summary else ""]
+    return "\n\n".join(filter(None, parts))
 
 
 def _remembered(transcript: Sequence[Message]) -> list[AnyMessage]:
@@ -209,6 +229,11 @@ def _remembered(transcript: Sequence[Message]) -> list[AnyMessage]:
 def _said(reply: Reply) -> AIMessage:
     calls = [{"id": r.id, "name": r.name, "args": r.arguments, "type": "tool_call"} for r in reply.tools[:MAX_CALLS]]
     return AIMessage(reply.text, tool_calls=cast("Any", calls))
+
+
+def _image_part(attachment: Attachment) -> dict[str, Any]:
+    encoded = b64encode(attachment.image).decode()
+    return {"type": "image_url", "image_url": {"url": f"data:{attachment.media_type};base64,{encoded}"}}
 
 
 def _milliseconds_since(started: float) -> int:

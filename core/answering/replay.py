@@ -51,7 +51,9 @@ class Replayer:
         if told is None:
             raise UnknownTurn(f"There is no single answer whose id ends in {message_id!r}. `history` shows the ids.")
         engine = (await self._engines())[told.question.mode]
-        async with aclosing(engine.run(Brief(told.question.text, told.memory))) as events:
+        async with aclosing(
+            engine.run(Brief(told.question.text, told.memory, attachments=told.question.attachments))
+        ) as events:
             async for event in events:
                 if isinstance(event, Completed):
                     return compare(told, event.answer)

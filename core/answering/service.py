@@ -14,6 +14,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
 
+from core.answering.attachments import bounded, masked_attachments
 from core.answering.engine import Engine
 from core.answering.masking import masked
 from core.answering.turns.durability import Durability, InMemory
@@ -25,6 +26,9 @@ from core.errors import AssistantError, InputError, StorageError, UnknownTurn
 from core.storage.ids import now
 from core.storage.sessions import Sessions
 from core.storage.turns import Turns
+
+ATTACHED = 12_000
+"""Characters of all attachments of a question together."""
 
 REMEMBERED_REFUSALS = 1_000
 """Events whose text was refused, so that a redelivery is not refused aloud again."""
@@ -128,6 +132,29 @@ class AnsweringService:
                 await asyncio.shield(self.stop(question.event_id))
             raise
 
+    async def revise(self, event_id: str, question: Question) -> bool:
+        """Answers a question anew that was reworded, in the place of its answer. False: there is none to reword.
+
+        Raises InputError for text that cannot be answered; the old answer stays then.
+        """
+        self._check(question)
+        question = _masked(question)
+        asked = await self._turns.get(event_id)
+        if asked is None or asked.question.text == question.text:
+            return False
+        await self._stop_running(event_id)
+        turn = await self._turns.supersede(event_id, question, self._durability.executor)
+        if turn is None:
+            return False
+        self._live.expect(Asked(question, turn, Status.PENDING, asked.placement, kept=True))
+        await self._begin(question.event_id)
+        return True
+
+    async def withdraw(self, event_id: str) -> Asked | None:
+        """Forgets a question that was deleted, with its answer; gives what was there. None: there was nothing."""
+        await self._stop_running(event_id)
+        return await self._turns.withdraw(event_id)
+
     async def stop(self, event_id: str, author: str | None = None) -> bool:
         """Stops the turn of a question and its model's call. False: it had ended before.
 
@@ -143,6 +170,12 @@ class AnsweringService:
         if turn := self._live.get(event_id):
             turn.stop()
         return True
+
+    async def _stop_running(self, event_id: str) -> None:
+        """Ends a turn wherever it runs, without a word."""
+        await self._turns.stop(event_id, stopped().said)
+        if turn := self._live.get(event_id):
+            turn.stop()
 
     async def placed(self, question: Question, placement: str) -> None:
         """Remembers where on its platform a question is being answered; waits for a database that is away."""
@@ -217,8 +250,9 @@ class AnsweringService:
 
 
 def _masked(question: Question) -> Question:
-    """A question without the secrets in its text."""
-    return replace(question, text=masked(question.text))
+    """A question without the secrets in its text and its attachments, which are shortened to what a model can read."""
+    attachments = bounded(masked_attachments(question.attachments), ATTACHED)
+    return replace(question, text=masked(question.text), attachments=attachments)
 
 
 def _outcome(asked: Asked) -> Completed:

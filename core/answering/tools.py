@@ -16,7 +16,7 @@ from core.answering.prompts import framed_passages
 from core.domain.conversation import ToolCall
 from core.domain.knowledge import Passage
 from core.errors import InputError
-from core.knowledge.retrieval.retrieve import Retriever
+from core.knowledge.retrieval.retrieve import EVERYTHING, Retriever, Scope
 
 
 class search_mlops_docs(BaseModel):  # noqa: N801 - the class name is the tool's name
@@ -53,10 +53,11 @@ class ToolUse:
 
 
 class Toolbox:
-    """Runs tools for both engines."""
+    """Runs the tools of one turn, for both engines; passages come from within the `scope`."""
 
-    def __init__(self, retriever: Retriever) -> None:
+    def __init__(self, retriever: Retriever, scope: Scope = EVERYTHING) -> None:
         self._retriever = retriever
+        self._scope = scope
 
     async def use(self, name: str, arguments: dict[str, Any], first: int) -> ToolUse:
         """Runs a tool; new passages are numbered from `first`."""
@@ -64,7 +65,7 @@ class Toolbox:
         try:
             if name == "search_mlops_docs":
                 query = search_mlops_docs.model_validate(arguments).query
-                passages = tuple(await self._retriever.search(query))
+                passages = tuple(await self._retriever.search(query, scope=self._scope))
                 result = framed_passages(list(passages), first)
             elif name == "calculate":
                 expression = calculate_tool.model_validate(arguments).expression

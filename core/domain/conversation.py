@@ -46,15 +46,45 @@ class SessionKey:
         return cls("http", "", "", session_id)
 
 
+class Manner(StrEnum):
+    """How the answer is brought to people.
+
+    `REPLY`: where it was asked, for all to see. `OFFER`: there, but only a sure answer, without a sign of life before.
+    `DRAFT`: to the maintainers. `PRIVATE`: to the asker alone.
+    """
+
+    REPLY = "reply"
+    OFFER = "offer"
+    DRAFT = "draft"
+    PRIVATE = "private"
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file that came with a question: its text, or its picture as bytes; `problem` says why it could not be read."""
+
+    name: str
+    media_type: str = ""
+    text: str = ""
+    image: bytes = field(default=b"", repr=False)
+    problem: str = ""
+
+
 @dataclass(frozen=True)
 class Question:
-    """What somebody asked, and where. `event_id` is the same for every delivery of the same question."""
+    """What somebody asked, and where. `event_id` is the same for every delivery of the same question.
+
+    `asked_at` is there when the platform says when it was asked.
+    """
 
     session: SessionKey
     text: str
     event_id: str
     author: str = ""
     mode: Mode = Mode.AGENT
+    manner: Manner = Manner.REPLY
+    attachments: tuple[Attachment, ...] = ()
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -115,15 +145,16 @@ class Note:
 class Trace:
     """What is needed to run a turn again and to see where its time and money went.
 
-    `index_version` and `index_revision` name the index that was searched for `query`; `passages` are those that the
-    models were shown, numbered from 1, with their scores; `parameters` are those of the model; `timings` are
-    milliseconds by stage. Of the conversation, the `remembered` messages before the question were shown whole, and
-    `summary` for what was before them.
+    `index_version` and `index_revision` name the index that was searched for `query`, and `index_fresh_at` when it was
+    last brought up to date; `passages` are those that the models were shown, numbered from 1, with their scores;
+    `parameters` are those of the model; `timings` are milliseconds by stage. Of the conversation, the `remembered`
+    messages before the question were shown whole, and `summary` for what was before them.
     """
 
     query: str = ""
     index_version: str = ""
     index_revision: int = 0
+    index_fresh_at: datetime | None = None
     passages: tuple[Passage, ...] = ()
     calls: tuple[ModelCall, ...] = ()
     notes: tuple[Note, ...] = ()

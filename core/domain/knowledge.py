@@ -141,7 +141,8 @@ class Stage(StrEnum):
 class IndexVersion:
     """One built index. `configuration` is the fingerprint of the embedding model and the chunking.
 
-    `revision` counts the changes that were applied in place since it was built; `reason` says why it is in its stage.
+    `revision` counts the changes that were applied in place since it was built, the last one at `changed_at`; `reason`
+    says why it is in its stage.
     """
 
     id: str
@@ -153,6 +154,12 @@ class IndexVersion:
     created_at: datetime
     revision: int = 0
     reason: str = ""
+    changed_at: datetime | None = None
+
+    @property
+    def fresh_at(self) -> datetime:
+        """When what it holds was last brought up to date."""
+        return self.changed_at or self.created_at
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,7 @@ class IndexVersionRow(Base):
     fingerprint: Mapped[str] = mapped_column(String(64))
     configuration: Mapped[dict[str, Any]]
     revision: Mapped[int] = mapped_column(default=0)
+    changed_at: Mapped[datetime | None]
     reason: Mapped[str] = mapped_column(Text, default="")
     rejected: Mapped[bool] = mapped_column(default=False)
     documents: Mapped[int]

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Dialect,
     ForeignKey,
     Index,
+    LargeBinary,
     String,
     Text,
     TypeDecorator,
@@ -49,7 +50,7 @@ class Base(DeclarativeBase):
 
 
 class SessionRow(Base):
-    """A conversation, found by its address."""
+    """A conversation, found by its address. `floor` is the person who last spoke to somebody else in it."""
 
     __tablename__ = "sessions"
     __table_args__ = (
@@ -68,13 +69,17 @@ class SessionRow(Base):
     turns: Mapped[int] = mapped_column(default=0)
     summary: Mapped[str] = mapped_column(Text, default="")
     summarised: Mapped[int] = mapped_column(default=0)
+    floor: Mapped[str] = mapped_column(String(64), default="")
+    resolved_at: Mapped[datetime | None]
+    resolved_by: Mapped[str] = mapped_column(String(64), default="")
 
 
 class MessageRow(Base):
-    """A question or an answer. `event_id` makes a redelivered question collide; `placement` is where its reply is.
+    """A question or an answer. `event_id` makes a redelivered question collide.
 
-    Both of a `turn` carry its number, counted by the session: clocks may jump, so ids do not tell the order. `keeper`
-    is the process that promised an answer.
+    `placement` is where its reply is: the platform's ids of all its messages, with spaces between. Both of a `turn`
+    carry its number, counted by the session: clocks may jump, so ids do not tell the order. `keeper` is the process
+    that promised an answer.
     """
 
     __tablename__ = "messages"
@@ -94,7 +99,9 @@ class MessageRow(Base):
     mode: Mapped[str] = mapped_column(String(10))
     status: Mapped[str] = mapped_column(String(12))
     event_id: Mapped[str | None] = mapped_column(String(200))
-    placement: Mapped[str] = mapped_column(String(128), default="")
+    placement: Mapped[str] = mapped_column(Text, default="")
+    manner: Mapped[str] = mapped_column(String(10), default="reply")
+    asked_at: Mapped[datetime | None]
     keeper: Mapped[str] = mapped_column(String(36), default="")
     covered: Mapped[bool] = mapped_column(default=True)
     note: Mapped[str] = mapped_column(Text, default="")
@@ -104,8 +111,23 @@ class MessageRow(Base):
     cost: Mapped[int] = mapped_column(BigInteger, default=0)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
+    attachments: Mapped[list["AttachmentRow"]] = relationship(lazy="raise", order_by="AttachmentRow.position")
     citations: Mapped[list["CitationRow"]] = relationship(lazy="raise", order_by="CitationRow.number")
     tool_calls: Mapped[list["ToolCallRow"]] = relationship(lazy="raise", order_by="ToolCallRow.position")
+
+
+class AttachmentRow(Base):
+    """A file that came with a question, as it was read."""
+
+    __tablename__ = "attachments"
+
+    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))
+    media_type: Mapped[str] = mapped_column(String(100), default="")
+    text: Mapped[str] = mapped_column(Text, default="")
+    image: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    problem: Mapped[str] = mapped_column(Text, default="")
 
 
 class CitationRow(Base):
@@ -176,5 +198,53 @@ class FeedbackRow(Base):
     message_id: Mapped[str] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"))
     author: Mapped[str] = mapped_column(String(64))
     verdict: Mapped[str] = mapped_column(String(20))
+    fault: Mapped[str] = mapped_column(String(20), default="")
     comment: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class EscalationRow(Base):
+    """An answer with which somebody asked for a human."""
+
+    __tablename__ = "escalations"
+
+    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
+    author: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class DraftRow(Base):
+    """An answer that the maintainers decide on."""
+
+    __tablename__ = "drafts"
+    __table_args__ = (Index("ix_drafts_state", "state"),)
+
+    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
+    placement: Mapped[str] = mapped_column(Text, default="")
+    state: Mapped[str] = mapped_column(String(10))
+    decided_by: Mapped[str] = mapped_column(String(64), default="")
+    decided_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class ChannelSettingsRow(Base):
+    """What was set for a channel, or with an empty `channel` for a workspace; what is not in it is not set there."""
+
+    __tablename__ = "channel_settings"
+
+    platform: Mapped[str] = mapped_column(String(20), primary_key=True)
+    workspace: Mapped[str] = mapped_column(String(64), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(64), primary_key=True, default="")
+    values: Mapped[dict[str, Any]]
+    changed_by: Mapped[str] = mapped_column(String(64), default="")
+    changed_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class WatchRow(Base):
+    """Until when we heard what was said in a workspace."""
+
+    __tablename__ = "watches"
+
+    platform: Mapped[str] = mapped_column(String(20), primary_key=True)
+    workspace: Mapped[str] = mapped_column(String(64), primary_key=True)
+    heard_until: Mapped[datetime]

@@ -1,12 +1,15 @@
 """Rows of conversations as domain nouns, and nouns as columns. Pure; used by the repositories of sessions and turns."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from core.domain.conversation import (
     Answer,
+    Attachment,
     Citation,
+    Manner,
     Message,
     Mode,
     Question,
@@ -16,7 +19,7 @@ from core.domain.conversation import (
     ToolCall,
     Trace,
 )
-from core.storage.models import CitationRow, MessageRow, SessionRow
+from core.storage.models import AttachmentRow, CitationRow, MessageRow, SessionRow
 
 TRACE = TypeAdapter(Trace)
 
@@ -68,7 +71,7 @@ def citation_of(row: CitationRow) -> Citation:
     return Citation(row.number, row.passage_id, row.title, tuple(row.heading_path), row.address, row.score, row.quote)
 
 
-def question_of(row: MessageRow, session: SessionRow) -> Question:
+def question_of(row: MessageRow, session: SessionRow, attached: Sequence[AttachmentRow] = ()) -> Question:
     """The question that a message is."""
     return Question(
         session=key_of(session),
@@ -76,7 +79,26 @@ def question_of(row: MessageRow, session: SessionRow) -> Question:
         event_id=row.event_id or "",
         author=row.author,
         mode=Mode(row.mode),
+        manner=Manner(row.manner),
+        attachments=tuple(Attachment(a.name, a.media_type, a.text, a.image, a.problem) for a in attached),
+        asked_at=row.asked_at,
     )
+
+
+def attachment_columns(message_id: str, question: Question) -> list[dict[str, Any]]:
+    """What the rows of a question's attachments hold."""
+    return [
+        {
+            "message_id": message_id,
+            "position": position,
+            "name": attachment.name[:255],
+            "media_type": attachment.media_type[:100],
+            "text": attachment.text,
+            "image": attachment.image,
+            "problem": attachment.problem,
+        }
+        for position, attachment in enumerate(question.attachments)
+    ]
 
 
 def columns_of(message_id: str, answer: Answer) -> dict[str, Any]:

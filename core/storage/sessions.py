@@ -4,13 +4,17 @@ Comes in: addresses and ids. Goes out: domain nouns. Called by HTTP and the cons
 `core.storage.turns`.
 """
 
-from sqlalchemy import ColumnElement, Select, delete, func, or_, select
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, delete, func, or_, select, update
 from sqlalchemy.orm import selectinload
 
+from core.domain.channels import Floor
 from core.domain.conversation import Message, Session, SessionKey, Status
 from core.storage.engine import Database
+from core.storage.ids import now
 from core.storage.models import MessageRow, SessionRow
-from core.storage.nouns import message_of, session_of
+from core.storage.nouns import key_of, message_of, session_of
 
 
 class Sessions:
@@ -39,6 +43,35 @@ class Sessions:
         async with self._database.read() as db:
             return await db.scalar(select(SessionRow).where(*at(key))) is not None
 
+    async def floor(self, key: SessionKey) -> Floor | None:
+        """Who has the word in a conversation; None when we take no part in it."""
+        async with self._database.read() as db:
+            session = await db.scalar(select(SessionRow).where(*at(key)))
+            if session is None:
+                return None
+            asked = (MessageRow.session_id == session.id, MessageRow.role == "user")
+            askers = await db.scalars(select(MessageRow.author).where(*asked).distinct())
+            return Floor(frozenset(askers.all()), session.floor, session.resolved_at is not None)
+
+    async def overheard(self, key: SessionKey, person: str) -> None:
+        """Notes that somebody spoke to others in a conversation; the next question to us ends that."""
+        await self._change(key, floor=person)
+
+    async def resolve(self, key: SessionKey, person: str) -> bool:
+        """Marks a conversation as over; False when it was, or is unknown."""
+        return await self._change(key, SessionRow.resolved_at.is_(None), resolved_at=now(), resolved_by=person)
+
+    async def move(self, key: SessionKey, new: SessionKey) -> bool:
+        """Gives a conversation another address; False when it is unknown."""
+        return await self._change(key, workspace=new.workspace, channel=new.channel, thread=new.thread)
+
+    async def recent(self, platform: str, since: datetime, limit: int) -> list[SessionKey]:
+        """The addresses of a platform's conversations in which something was said since then, the latest first."""
+        query = select(SessionRow).where(SessionRow.platform == platform, SessionRow.updated_at >= since)
+        async with self._database.read() as db:
+            rows = await db.scalars(query.order_by(SessionRow.updated_at.desc()).limit(limit))
+            return [key_of(row) for row in rows]
+
     async def find(self, session_id: str) -> Session | None:
         """A session by its own id, or by the name that an HTTP caller gave it."""
         async with self._database.read() as db:
@@ -66,6 +99,13 @@ class Sessions:
             count = await db.scalar(select(func.count()).where(MessageRow.session_id == session.id))
             await db.execute(delete(SessionRow).where(SessionRow.id == session.id))
             return count or 0
+
+    async def _change(self, key: SessionKey, *conditions: ColumnElement[bool], **values: object) -> bool:
+        async with self._database.begin() as db:
+            changed = await db.scalars(
+                update(SessionRow).where(*at(key), *conditions).values(**values).returning(SessionRow.id)
+            )
+            return bool(changed.all())
 
 
 def _matching(query: Select[SessionRow, int], search: str) -> Select[SessionRow, int]:

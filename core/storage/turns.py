@@ -7,23 +7,24 @@ Each method is one transaction on a thread (`Database.transact`, `Database.look`
 and forth between threads with every statement took most of their time.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import cast
 
-from sqlalchemy import CursorResult, Row, Select, Table, bindparam, exists, insert, or_, select, update
+from sqlalchemy import CursorResult, Row, Select, Table, bindparam, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
-from core.domain.conversation import AWAITED, Answer, Asked, Memory, Message, Mode, Question, Status, Told
+from core.domain.conversation import AWAITED, Answer, Asked, Manner, Memory, Message, Mode, Question, Status, Told
 from core.storage.engine import Database
 from core.storage.ids import new_id, now
-from core.storage.models import CitationRow, MessageRow, SessionRow, ToolCallRow, TraceRow
+from core.storage.models import AttachmentRow, CitationRow, MessageRow, SessionRow, ToolCallRow, TraceRow
 from core.storage.nouns import (
     TRACE,
     answer_of,
+    attachment_columns,
     citation_columns,
     columns_of,
     question_of,
@@ -88,16 +89,54 @@ class Turns:
             if row is None:
                 return None
             asked, session = row
+            question = _read(asked, session, attached=_attached(db, asked))
             if after_all and asked.turn > 1 and db.scalar(_earlier(asked)):
-                return Begun(_read(asked, session), Memory(), waits=True)
+                return Begun(question, Memory(), waits=True)
             recent = _recent(db, session, asked.turn) if asked.turn > 1 else ()
-            return Begun(_read(asked, session), Memory(recent, session.summary))
+            return Begun(question, Memory(recent, session.summary))
 
         return await self._database.look(look)
 
     async def place(self, event_id: str, placement: str) -> None:
         """Remembers the platform's id of the message in which this question is being answered."""
         await self._change(event_id, {"placement": placement})
+
+    async def supersede(self, event_id: str, question: Question, keeper: str = "") -> int | None:
+        """Puts another question in the place of one that was reworded; its answer goes, its placement stays.
+
+        Gives the number of the new turn. None: the old question is gone, or the new one was stored before.
+        """
+        try:
+            return await self._database.transact(partial(_supersede, event_id, question, keeper))
+        except IntegrityError:
+            return None
+
+    async def withdraw(self, event_id: str) -> Asked | None:
+        """Deletes a question with its answer; gives what was there."""
+
+        def delete_turn(db: Session) -> Asked | None:
+            row = db.execute(_asked().where(MessageRow.event_id == event_id)).one_or_none()
+            if row is None:
+                return None
+            gone = _with_answer(db, row)
+            db.execute(delete(_messages).where(_messages.c.event_id == event_id))
+            return gone
+
+        return await self._database.transact(delete_turn)
+
+    async def frequent(self, platform: str, since: datetime, count: int) -> list[str]:
+        """Questions that were answered since then, the most often asked and the latest first."""
+        answered = select(MessageRow.reply_to).where(MessageRow.role == "assistant", MessageRow.covered)
+        query = (
+            select(MessageRow.text)
+            .join(SessionRow, SessionRow.id == MessageRow.session_id)
+            .where(SessionRow.platform == platform, MessageRow.created_at >= since, MessageRow.id.in_(answered))
+            .where(MessageRow.turn == 1, MessageRow.manner != Manner.PRIVATE)
+            .group_by(MessageRow.text)
+            .order_by(func.count().desc(), func.max(MessageRow.id).desc())
+            .limit(count)
+        )
+        return await self._database.look(lambda db: list(db.scalars(query).all()))
 
     async def complete(self, event_id: str, answer: Answer, status: Status = Status.ANSWERED) -> str | None:
         """Stores the answer to a pending question, whose status becomes `status`; gives the answer's message id.
@@ -168,7 +207,7 @@ class Turns:
 _NEXT_TURN = (
     update(_sessions)
     .where(*(_sessions.c[name] == bindparam(f"at_{name}") for name in ("platform", "workspace", "channel", "thread")))
-    .values(turns=_sessions.c.turns + 1, updated_at=bindparam("moment"))
+    .values(turns=_sessions.c.turns + 1, updated_at=bindparam("moment"), floor="", resolved_at=None, resolved_by="")
     .returning(_sessions.c.id, _sessions.c.turns)
 )
 _NEW_SESSION, _NEW_MESSAGE = insert(_sessions), insert(_messages)
@@ -182,10 +221,11 @@ _SPOKE = update(_sessions).where(_sessions.c.id == bindparam("session")).values(
 _BACKING = [(CitationRow.__table__, citation_columns), (ToolCallRow.__table__, tool_call_columns)]
 
 
-def _claim(question: Question, keeper: str, db: Session) -> int:
+def _claim(question: Question, keeper: str, db: Session, placement: str = "") -> int:
     session_id, turn = _next_turn(db, question)
+    message = new_id()
     row = {
-        "id": new_id(),
+        "id": message,
         "session_id": session_id,
         "turn": turn,
         "role": "user",
@@ -194,10 +234,21 @@ def _claim(question: Question, keeper: str, db: Session) -> int:
         "mode": question.mode,
         "status": Status.PENDING,
         "event_id": question.event_id,
+        "placement": placement,
+        "manner": question.manner,
+        "asked_at": question.asked_at,
         "keeper": keeper,
     }
     db.execute(_NEW_MESSAGE, row)
+    if question.attachments:
+        db.execute(insert(cast("Table", AttachmentRow.__table__)), attachment_columns(message, question))
     return turn
+
+
+def _supersede(event_id: str, question: Question, keeper: str, db: Session) -> int | None:
+    here = _messages.c.event_id == event_id
+    gone = db.execute(delete(_messages).where(here).returning(_messages.c.placement)).one_or_none()
+    return None if gone is None else _claim(question, keeper, db, gone.placement)
 
 
 def _next_turn(db: Session, question: Question) -> tuple[str, int]:
@@ -238,7 +289,7 @@ def _told(message_id: str, db: Session) -> Told | None:
     reply = db.scalars(_replies().where(MessageRow.id == found[0].id)).one()
     answer, recent = _with_trace(db, reply), _recent(db, session, asked.turn, since=0)
     memory = Memory(recent[len(recent) - answer.trace.remembered :], answer.trace.summary)
-    return Told(reply.id, question_of(asked, session), memory, answer)
+    return Told(reply.id, question_of(asked, session, _attached(db, asked)), memory, answer)
 
 
 def _recent(db: Session, session: SessionRow, turn: int, since: int | None = None) -> tuple[Message, ...]:
@@ -286,16 +337,23 @@ def _with_answer(db: Session, row: Row[MessageRow, SessionRow]) -> Asked:
     reply = None
     if asked.status not in {Status.PENDING, Status.FAILED, Status.STOPPED}:
         reply = db.scalar(_replies().where(MessageRow.reply_to == asked.id))
-    return _read(asked, session, _with_trace(db, reply) if reply else None)
+    return _read(asked, session, _with_trace(db, reply) if reply else None, _attached(db, asked))
 
 
 def _with_trace(db: Session, reply: MessageRow) -> Answer:
     return answer_of(reply, trace_of(db.scalar(select(TraceRow.body).where(TraceRow.message_id == reply.id))))
 
 
-def _read(row: MessageRow, session: SessionRow, answer: Answer | None = None) -> Asked:
+def _attached(db: Session, asked: MessageRow) -> Sequence[AttachmentRow]:
+    query = select(AttachmentRow).where(AttachmentRow.message_id == asked.id).order_by(AttachmentRow.position)
+    return db.scalars(query).all()
+
+
+def _read(
+    row: MessageRow, session: SessionRow, answer: Answer | None = None, attached: Sequence[AttachmentRow] = ()
+) -> Asked:
     status, kept = Status(row.status), session.platform not in AWAITED
-    return Asked(question_of(row, session), row.turn, status, row.placement, answer, row.note, kept)
+    return Asked(question_of(row, session, attached), row.turn, status, row.placement, answer, row.note, kept)
 
 
 def _count(done: object) -> int:

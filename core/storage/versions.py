@@ -296,7 +296,12 @@ def _next_revision(version: IndexVersion) -> ReturningUpdate[IndexVersionRow]:
         IndexVersionRow.stage == Stage.PRODUCTION,
         IndexVersionRow.revision == version.revision,
     )
-    return update(IndexVersionRow).where(*as_read).values(revision=version.revision + 1).returning(IndexVersionRow)
+    return (
+        update(IndexVersionRow)
+        .where(*as_read)
+        .values(revision=version.revision + 1, changed_at=now())
+        .returning(IndexVersionRow)
+    )
 
 
 async def _birth(db: AsyncSession, version_id: str) -> str:
@@ -363,4 +368,5 @@ def version_of(row: IndexVersionRow) -> IndexVersion:
         created_at=row.created_at,
         revision=row.revision,
         reason=row.reason,
+        changed_at=row.changed_at,
     )

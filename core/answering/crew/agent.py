@@ -12,6 +12,7 @@ from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
 
+from core.answering.attachments import search_words, unseen
 from core.answering.crew.briefing import research_task, writing_task
 from core.answering.crew.loading import load
 from core.answering.crew.members import WRITER, Bounds, Researcher, Writer
@@ -21,10 +22,11 @@ from core.answering.followups import search_query
 from core.answering.grounding.citations import conclude
 from core.answering.language_models.choose import quoting
 from core.answering.language_models.model import LanguageModel
+from core.answering.tools import Toolbox
 from core.domain.conversation import Answer, Mode, Trace
 from core.domain.events import AnswerEvent, Completed, Searching, Step
 from core.errors import AssistantError, ModelError
-from core.knowledge.retrieval.retrieve import Retriever
+from core.knowledge.retrieval.retrieve import Retriever, Scope
 from core.settings import Settings
 
 BROKEN = "The crew could not finish its work. Ask again in a moment, or ask the agent."
@@ -42,23 +44,32 @@ class CrewAgent:
     async def run(self, brief: Brief) -> AsyncGenerator[AnswerEvent]:
         """Answers one question. Raises ModelError when the model fails, KnowledgeError when the index does."""
         watch = Watch()
-        query = search_query(brief.question, list(brief.memory.recent))
+        query = search_query(brief.question, list(brief.memory.recent), search_words(brief.attachments))
+        scope = Scope(brief.rules.sources)
         yield Searching(query)
-        found = await self._retriever.find(query)
+        found = await self._retriever.find(query, scope=scope)
         watch.lap("search")
-        turn = CrewTurn(quoting(brief.quoting) if brief.quoting else self._model, self._retriever, brief.bill)
+        model = quoting(brief.quoting) if brief.quoting else self._model
+        turn = CrewTurn(model, Toolbox(self._retriever, scope), brief.bill)
         turn.found(found.passages)
         bounds = Bounds(self._settings.crew_steps, self._settings.crew_tokens)
-        researcher = Researcher(turn, research_task(query, found.passages, brief.memory), bounds)
-        writer = Writer(turn, writing_task(query, brief.memory))
+        researcher = Researcher(turn, research_task(query, found.passages, brief), bounds)
+        writer = Writer(turn, writing_task(query, brief))
         async with aclosing(self._events(turn, partial(self._work, turn, researcher, writer))) as events:
             async for event in events:
                 if isinstance(event, Step) and event.who == WRITER:
                     watch.lap("research")
                 yield event
         watch.lap("write")
-        trace = Trace(query, found.version.id, found.version.revision, notes=(researcher.note,), timings=watch.laps)
-        yield Completed(self._concluded(writer.text, turn, trace, brief.known))
+        trace = Trace(
+            query,
+            found.version.id,
+            found.version.revision,
+            found.version.fresh_at,
+            notes=(researcher.note,),
+            timings=watch.laps,
+        )
+        yield Completed(self._concluded(writer.text, turn, trace, brief))
 
     async def close(self) -> None:
         """Waits until no thread is at work any more; runs that were closed end theirs by themselves."""
@@ -91,18 +102,18 @@ class CrewAgent:
             raise failure
         raise ModelError(BROKEN, detail=repr(failure)) from failure
 
-    def _concluded(self, text: str, turn: CrewTurn, trace: Trace, known: str) -> Answer:
+    def _concluded(self, text: str, turn: CrewTurn, trace: Trace, brief: Brief) -> Answer:
         answer = conclude(
             text,
             turn.passages,
             turn.tool_calls,
             mode=Mode.CREW,
             model=turn.calls[-1].model,
-            question=known,
+            question=brief.known,
             unsupported=self._settings.unsupported,
         )
         remarks = dict.fromkeys(reply.note for reply in turn.replies if answer.covered)
-        note = " ".join(filter(None, [answer.note, *remarks]))
+        note = " ".join(filter(None, [answer.note, *remarks, unseen(brief.attachments)]))
         allowed = self._settings
         parameters: dict[str, float | int | str] = {
             "temperature": allowed.llm_temperature,

@@ -6,31 +6,39 @@ called by the agent.
 
 import re
 
+from core.answering.engine import Brief
 from core.answering.grounding.citations import check_markers
-from core.answering.prompts import framed_background, framed_passages, framed_question, prompt
-from core.domain.conversation import Memory
+from core.answering.prompts import (
+    channel_rules,
+    framed_attachments,
+    framed_background,
+    framed_passages,
+    framed_question,
+    prompt,
+)
 from core.domain.knowledge import Passage
 
 REMEMBERED_CHARACTERS = 600
 """Of each earlier message that the crew is shown."""
 
 
-def research_task(question: str, passages: list[Passage], memory: Memory) -> str:
+def research_task(question: str, passages: list[Passage], brief: Brief) -> str:
     """What the researcher is to do with the passages of the first search, which are numbered from 1."""
-    return _filled("researcher", question=_asked(question, memory), passages=framed_passages(passages))
+    return _filled("researcher", question=_asked(question, brief), passages=framed_passages(passages))
 
 
-def writing_task(question: str, memory: Memory) -> str:
+def writing_task(question: str, brief: Brief) -> str:
     """What the writer is to do with the notes that CrewAI puts behind this."""
-    return _filled("writer", question=_asked(question, memory))
+    return "\n\n".join(filter(None, [_filled("writer", question=_asked(question, brief)), channel_rules(brief.rules)]))
 
 
-def _asked(question: str, memory: Memory) -> str:
+def _asked(question: str, brief: Brief) -> str:
+    memory = brief.memory
     said = [f"{message.role}: {_plain(message.text)}" for message in memory.recent]
     if memory.summary:
         said.insert(0, memory.summary)
-    asked = framed_question(question)
-    return f"{asked}\n\n{framed_background(chr(10).join(said))}" if said else asked
+    background = framed_background("\n".join(said)) if said else ""
+    return "\n\n".join(filter(None, [framed_question(question), framed_attachments(brief.attachments), background]))
 
 
 def _plain(text: str) -> str:

@@ -17,7 +17,6 @@ from core.answering.tools import Toolbox
 from core.domain.conversation import ModelCall, ToolCall
 from core.domain.events import AnswerEvent, Passages, Searching
 from core.domain.knowledge import Passage
-from core.knowledge.retrieval.retrieve import Retriever
 
 Done = TypeVar("Done")
 
@@ -29,7 +28,7 @@ class CrewStopped(BaseException):  # CrewAI retries an Exception, words it for t
 class CrewTurn:
     """What one run of the crew collects."""
 
-    def __init__(self, model: LanguageModel, retriever: Retriever, bill: Bill) -> None:
+    def __init__(self, model: LanguageModel, toolbox: Toolbox, bill: Bill) -> None:
         self.events: asyncio.Queue[AnswerEvent | None] = asyncio.Queue()
         self.passages: list[Passage] = []
         self.tool_calls: list[ToolCall] = []
@@ -37,7 +36,7 @@ class CrewTurn:
         self.failure: Exception | None = None
         self._model = model
         self._bill = bill
-        self._toolbox = Toolbox(retriever)
+        self._toolbox = toolbox
         self._loop = asyncio.get_running_loop()
         self._stopped = False
         self._work: asyncio.Task[Any] | None = None

@@ -10,7 +10,8 @@ from functools import cache
 from importlib.resources import files
 from xml.sax.saxutils import escape, unescape
 
-from core.domain.conversation import Message
+from core.domain.channels import ChannelSettings
+from core.domain.conversation import Attachment, Message
 from core.domain.knowledge import Passage
 
 NOT_COVERED = "NOT_COVERED"
@@ -60,11 +61,26 @@ def framed_question(text: str) -> str:
     return f"<question>\n{escape(text)}\n</question>"
 
 
+def framed_attachments(attachments: Sequence[Attachment]) -> str:
+    """Files that came with a question, each between tags, with tags inside made harmless; empty for none."""
+    return "\n".join(
+        f'<attachment name="{escape(a.name, {chr(34): chr(39)})}">\n{escape(a.text)}\n</attachment>'
+        for a in attachments
+    )
+
+
 def framed_passages(passages: list[Passage], first: int = 1) -> str:
     """Numbered passages between tags, with tags inside them made harmless."""
     if not passages:
         return "(no passage was found)"
     return "\n".join(_framed(passage, number) for number, passage in enumerate(passages, first))
+
+
+def channel_rules(rules: ChannelSettings) -> str:
+    """What the owner of a channel wants of answers there; empty when nothing was set."""
+    lines = [f"- Answer in {rules.language}, whatever the question is in."] if rules.language else []
+    lines += [f"- Tone: {rules.tone}."] if rules.tone else []
+    return "\n".join(["In this channel:", *lines]) if lines else ""
 
 
 def read_question(text: str) -> str:

@@ -13,14 +13,15 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from core.answering.engine import Brief, Engine
-from core.answering.masking import remark
 from core.answering.turns.budgets import Allowance, Budgets
 from core.answering.turns.durability import Durability
 from core.answering.turns.line import Line
 from core.answering.turns.live import LiveTurns
 from core.answering.turns.memories import Memories
+from core.answering.turns.remarks import remarks
 from core.answering.turns.turn import Turn, stopped
-from core.domain.conversation import Answer, Asked, Memory, Mode, ModelCall, Question, Status
+from core.domain.channels import ChannelSettings
+from core.domain.conversation import Answer, Asked, Memory, Mode, ModelCall, Question, SessionKey, Status
 from core.domain.events import Completed, Queued
 from core.errors import AssistantError, StorageError
 from core.storage.turns import Begun, Turns
@@ -53,6 +54,11 @@ class Limits:
     waiting: int = 1_000
 
 
+async def unruled(_: SessionKey) -> ChannelSettings:
+    """What holds where nobody has set anything."""
+    return ChannelSettings()
+
+
 class TurnRunner:
     """Runs the turns of this process; those that are `live` can be followed."""
 
@@ -63,6 +69,8 @@ class TurnRunner:
         memories: Memories,
         budgets: Budgets,
         limits: Limits | None = None,
+        *,
+        rules: Callable[[SessionKey], Awaitable[ChannelSettings]] = unruled,
     ) -> None:
         limits = limits or Limits()
         self.live = LiveTurns()
@@ -70,6 +78,7 @@ class TurnRunner:
         self._load_engines = load_engines
         self._memories = memories
         self._budgets = budgets
+        self._rules = rules
         self._lines = {Mode.AGENT: Line(limits.turns, limits.waiting), Mode.CREW: Line(limits.crews, limits.waiting)}
         self._engines: dict[Mode, Engine] | None = None
         self._loading = asyncio.Lock()
@@ -154,7 +163,15 @@ class TurnRunner:
         """The answer of the engine; everything before it is told on the way."""
         started = time.monotonic()
         engine = (await self.warm_up())[asked.question.mode]
-        brief = Brief(asked.question.text, memory, quoting=allowance.spent, bill=turn.bill.append)
+        question = asked.question
+        brief = Brief(
+            question.text,
+            memory,
+            quoting=allowance.spent,
+            bill=turn.bill.append,
+            attachments=question.attachments,
+            rules=await self._rules(question.session),
+        )
         answer: Answer | None = None
         async with aclosing(engine.run(brief)) as events:
             async for event in events:
@@ -164,7 +181,7 @@ class TurnRunner:
                     turn.tell(event)
         assert answer is not None  # noqa: S101 - every engine ends with it
         trace = replace(answer.trace, remembered=len(memory.recent), summary=memory.summary)
-        note = " ".join(filter(None, [answer.note, allowance.warning, remark(asked.question.text)]))
+        note = " ".join(filter(None, [answer.note, allowance.warning, *remarks(question)]))
         spent = int((time.monotonic() - started) * 1000)
         return replace(answer, milliseconds=spent, note=note, trace=trace)
 

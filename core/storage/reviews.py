@@ -1,0 +1,82 @@
+"""What people made of answers: verdicts, calls for a human, decisions on drafts.
+
+Comes in: ids of answers and of people. Goes out: domain nouns. Called by `core.answering.aftercare`.
+"""
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from core.domain.channels import Draft, DraftState, Fault, Feedback, Verdict
+from core.storage.engine import Database
+from core.storage.ids import now
+from core.storage.models import DraftRow, EscalationRow, FeedbackRow
+
+
+class Reviews:
+    """The repository of reviews."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def give(self, feedback: Feedback) -> None:
+        """Stores a verdict in the place of an earlier one by the same person."""
+        values = {"verdict": feedback.verdict, "fault": feedback.fault or "", "comment": feedback.comment}
+        theirs = (FeedbackRow.message_id == feedback.message_id, FeedbackRow.author == feedback.author)
+        async with self._database.begin() as db:
+            changed = await db.scalars(update(FeedbackRow).where(*theirs).values(**values).returning(FeedbackRow.id))
+            if not changed.all():
+                db.add(FeedbackRow(message_id=feedback.message_id, author=feedback.author, **values))
+
+    async def of(self, message_id: str) -> list[Feedback]:
+        """All verdicts on an answer."""
+        query = select(FeedbackRow).where(FeedbackRow.message_id == message_id).order_by(FeedbackRow.id)
+        async with self._database.read() as db:
+            return [
+                Feedback(
+                    row.message_id,
+                    row.author,
+                    Verdict(row.verdict),
+                    Fault(row.fault) if row.fault else None,
+                    row.comment,
+                )
+                for row in await db.scalars(query)
+            ]
+
+    async def escalate(self, message_id: str, author: str) -> bool:
+        """Notes that a human is needed; False when somebody said so before."""
+        return await self._add(EscalationRow(message_id=message_id, author=author))
+
+    async def draft(self, message_id: str, placement: str) -> bool:
+        """Notes that an answer waits for the maintainers; False when it did before."""
+        return await self._add(DraftRow(message_id=message_id, placement=placement, state=DraftState.WAITING))
+
+    async def draft_of(self, message_id: str) -> Draft | None:
+        """A draft, whatever became of it."""
+        async with self._database.read() as db:
+            row = await db.get(DraftRow, message_id)
+            return _draft(row) if row else None
+
+    async def decide(self, message_id: str, state: DraftState, by: str) -> bool:
+        """Decides on a draft; False when somebody did before."""
+        waiting = (DraftRow.message_id == message_id, DraftRow.state == DraftState.WAITING)
+        change = update(DraftRow).where(*waiting).values(state=state, decided_by=by, decided_at=now())
+        async with self._database.begin() as db:
+            return bool((await db.scalars(change.returning(DraftRow.message_id))).all())
+
+    async def drafts(self, state: DraftState = DraftState.WAITING) -> list[Draft]:
+        """Drafts in a state, the oldest first."""
+        query = select(DraftRow).where(DraftRow.state == state).order_by(DraftRow.created_at)
+        async with self._database.read() as db:
+            return [_draft(row) for row in await db.scalars(query)]
+
+    async def _add(self, row: EscalationRow | DraftRow) -> bool:
+        try:
+            async with self._database.begin() as db:
+                db.add(row)
+        except IntegrityError:
+            return False
+        return True
+
+
+def _draft(row: DraftRow) -> Draft:
+    return Draft(row.message_id, row.placement, DraftState(row.state), row.decided_by, row.decided_at)
