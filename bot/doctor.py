@@ -134,13 +134,15 @@ async def _language_model(settings: Settings) -> str:
 async def _slack(settings: Settings) -> str | None:
     if settings.slack_bot_token is None:
         return None
-    from bot.slack.app import check_tokens  # noqa: PLC0415 - only when Slack is on
-    from bot.slack.messenger import OUT_OF_REACH, Messenger  # noqa: PLC0415
+    from bot.slack.app import lacking  # noqa: PLC0415 - only when Slack is on
+    from bot.slack.failures import OUT_OF_REACH  # noqa: PLC0415
+    from bot.slack.workspaces import Workspaces, single  # noqa: PLC0415
 
     app_token = settings.slack_app_token.get_secret_value() if settings.slack_app_token else None
-    messenger = Messenger(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
+    token = settings.slack_bot_token.get_secret_value()
+    workspace = Workspaces(settings.slack_api_url, single(token)).new(token)
     try:
-        missing = await check_tokens(messenger, app_token)
+        missing = await lacking(workspace.client, app_token)
     except OUT_OF_REACH as error:
         raise ChannelError(f"Slack cannot be reached at {settings.slack_api_url}: {error}.") from error
     if missing:

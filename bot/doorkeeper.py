@@ -12,7 +12,7 @@ from time import monotonic
 from bot.hearing import Heard, Response, decide
 from core.answering.presence import Presence, address_of
 from core.domain.channels import ChannelSettings
-from core.domain.conversation import Manner, Question
+from core.domain.conversation import Manner, Question, SessionKey
 from core.errors import KnowledgeError
 
 BOT_ANSWERS, BOT_SECONDS = 5, 600.0
@@ -42,7 +42,7 @@ class Doorkeeper:
     async def judge(self, heard: Heard) -> Judged:
         """What to do. Raises StorageError."""
         question = heard.question
-        settings = await self._presence.settings(address_of(question.session))
+        settings = await self.settings(question.session)
         floor = await self._presence.floor(question.session)
         response = decide(heard, settings, floor)
         if response is Response.OVERHEAR:
@@ -53,6 +53,10 @@ class Doorkeeper:
             response = Response.IGNORE
         manner = MANNERS.get(response, question.manner)
         return Judged(response, replace(question, mode=settings.mode, manner=manner), settings)
+
+    async def settings(self, session: SessionKey) -> ChannelSettings:
+        """What holds where a conversation is held."""
+        return await self._presence.settings(address_of(session))
 
     async def _is_sure(self, question: Question, settings: ChannelSettings) -> bool:
         try:

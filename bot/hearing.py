@@ -26,8 +26,8 @@ _SIGNS = r"👍|🙏|❤️?|🎉|:\+1:|:pray:|:heart:|:tada:"
 _THANKS = re.compile(rf"^\W*(?:(?:{_AGREED}|ah|oh)\W+)*(?:{_THANKED}|(?:{_AGREED}|{_SIGNS})\W*)$", re.IGNORECASE)
 _STOP = re.compile(r"^\W*(?:please )?(?:stop|cancel|abort|halt|stopp)\W*(?:please)?\W*$", re.IGNORECASE)
 _ASKING = re.compile(
-    r"[?\uff1f\u061f\u2047]|^\W*(?:and |but |so |ok(?:ay)?,? )?(?:how|what|why|when|where|which|who|whose|can|could|does"
-    r"|do|did|is|are|was|should|would|will|any(?:one|body)? know|explain|show|tell|give|list|compare|describe"
+    r"[?\uff1f\u061f\u2047]|^\W*(?:and |but |so |ok(?:ay)?,? )?(?:how|what|why|when|where|which|who|whose|can|could"
+    r"|does|do|did|is|are|was|should|would|will|any(?:one|body)? know|explain|show|tell|give|list|compare|describe"
     r"|summari[sz]e|help)\b",
     re.IGNORECASE,
 )

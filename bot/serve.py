@@ -129,11 +129,12 @@ async def _state(channel: Channel) -> str:
 def _channels(services: Services) -> dict[str, Channel]:
     """The channels whose token is there and whose role this process has; each is imported only then."""
     settings = services.settings
+    chat = (services.answering, services.presence, services.aftercare)
     channels: dict[str, Channel] = {}
     if settings.slack_bot_token and "slack" in settings.roles:
         from bot.slack.app import SlackChannel  # noqa: PLC0415
 
-        channels["slack"] = SlackChannel(settings, services.answering)
+        channels["slack"] = SlackChannel(settings, *chat)
     if settings.discord_bot_token and "discord" in settings.roles:
         from bot.discord.client import DiscordChannel  # noqa: PLC0415
 

@@ -136,6 +136,9 @@ class Settings(BaseSettings):
     slack_signing_secret: SecretStr | None = Field(None, description="HTTP Events API at /slack/events.")
     slack_api_url: Url = Field("https://slack.com/api", description="Base address of Slack's Web API.")
 
+    chat_owners: Annotated[frozenset[str], NoDecode] = Field(
+        frozenset(), description="Ids of people who may change settings by command, besides admins; comma-separated."
+    )
     catch_up_hours: float = Field(
         6, ge=0, le=168, description="Questions up to this old that came while nobody listened are answered late."
     )
@@ -164,9 +167,9 @@ class Settings(BaseSettings):
         except ValueError:
             raise ValueError("must be JSON, in double quotes and on one line") from None  # it may hold a key
 
-    @field_validator("roles", mode="before")
+    @field_validator("roles", "chat_owners", mode="before")
     @classmethod
-    def _split_roles(cls, value: Any) -> Any:
+    def _split(cls, value: Any) -> Any:
         return frozenset(r.strip() for r in value.split(",") if r.strip()) if isinstance(value, str) else value
 
     @field_validator("roles")

@@ -1,56 +1,93 @@
 """What is done about what was heard: a question is stored, answered in its thread, and finished after a restart.
 
-Comes in: `Question`s from the listeners. Goes out: messages through the messenger. Never silent: a failure is told.
+Comes in: what was `Heard`, from the listeners. Goes out: messages through the messenger. Never silent: a failure is
+told.
 """
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 from slack_bolt.async_app import AsyncRespond
 from slack_sdk.errors import SlackApiError
 
-from bot.rendering import WAITING
-from bot.slack.messenger import NOTHING_POSTED, OUT_OF_REACH, Messenger, is_passing, reason_of
-from bot.slack.reader import PLATFORM, Heard, Payload, read_command
-from bot.slack.renderer import (
-    render_answer,
-    render_failure,
-    render_progress,
-    render_question,
-    render_refusal,
-    render_stopped,
-)
+from bot.doorkeeper import Doorkeeper
+from bot.hearing import Heard, Response
+from bot.slack.delivery import Delivery, first
+from bot.slack.failures import OUT_OF_REACH, is_passing, reason_of
+from bot.slack.files import Files
+from bot.slack.home import Home
+from bot.slack.messenger import NOTHING_POSTED, Messenger
+from bot.slack.reader import PLATFORM, Payload, Reworded, read_command, read_stamp
+from bot.slack.renderer import render_failure, render_notice, render_stopped
 from bot.work import Work
 from core.answering.service import AnsweringService, check_text
-from core.domain.conversation import Answer, Asked, Mode, Question
+from core.domain.conversation import Asked, Manner, Mode, Question
 from core.domain.events import Completed, TextDelta
 from core.errors import AssistantError, TurnStopped
 
-COMMAND_SECONDS = 2.5
-"""How long a slash command is kept open for its question to be stored; Slack waits for three."""
+STORE_SECONDS = 2.5
+"""How long Slack is kept waiting for a question to be stored; it waits for three."""
 
 RESUMING = "resuming"
+THANKED = "+1"
+LIMITED = "The owner has limited who may ask me here."
 
 
 class Actions:
     """The work behind the listeners; each question is a task, so that the socket is never kept waiting."""
 
-    def __init__(self, service: AnsweringService, messenger: Messenger) -> None:
+    def __init__(
+        self,
+        service: AnsweringService,
+        doorkeeper: Doorkeeper,
+        messenger: Messenger,
+        delivery: Delivery,
+        *,
+        files: Files,
+        home: Home,
+    ) -> None:
         self._service = service
+        self._doorkeeper = doorkeeper
         self._messenger = messenger
+        self._delivery = delivery
+        self._files = files
+        self._home = home
+        self._refused: set[tuple[str, str]] = set()
         self._work = Work("Slack", SlackApiError)
 
     async def take(self, heard: Heard) -> None:
+        """Judges what was said and does what is to be done about it. Returns once a question is stored.
+
+        Files are waited for as long as Slack waits for us; then they are fetched behind its back.
+        """
+        judged = await self._doorkeeper.judge(heard)
+        question = judged.question
+        if heard.direct and question.session.thread and judged.response is Response.ANSWER:
+            self._work.start(self._home.begin(question))
+        match judged.response:
+            case Response.ANSWER | Response.OFFER | Response.DRAFT if heard.uploads:
+                taking = self._work.start(self._take_with_files(question, heard))
+                await asyncio.wait([taking], timeout=STORE_SECONDS)
+            case Response.ANSWER | Response.OFFER | Response.DRAFT:
+                await self.accept(question)
+            case Response.ACKNOWLEDGE:
+                self._work.start(self._messenger.react(question.session, read_stamp(question), THANKED))
+            case Response.STOP:
+                await self._service.stop_all(question.session, question.author)
+            case Response.REFUSE:
+                self._refuse(question)
+            case Response.IGNORE | Response.OVERHEAR:
+                pass
+
+    async def accept(self, question: Question) -> None:
         """Stores a question and starts to answer it; a second delivery does nothing. Returns once it is stored."""
-        question = heard.question
-        if heard.follow_up and not await self._service.knows(question.session):
-            return
         if not self._work.claim(question.event_id):
             return
         try:
             fresh = await self._service.accept(question)
         except AssistantError as error:
-            self._work.start(self._say(question, render_failure(error)), question.event_id)
+            self._work.start(self._tell(question, error), question.event_id)
             return
         if fresh:
             self._work.start(self._answer(question), question.event_id)
@@ -58,12 +95,44 @@ class Actions:
             self._work.release(question.event_id)
 
     async def take_command(self, command: Payload, mode: Mode, respond: AsyncRespond) -> None:
-        """Stores the question of a slash command and starts to answer it in a thread of its own.
+        """Stores the question of a slash command and starts to answer it, for its asker alone.
 
         Returns once it is stored, or as long as Slack waits. Raises InputError for text that is no question.
         """
         check_text(command.get("text") or "")
-        await asyncio.wait([self._work.start(self._answer_command(command, mode, respond))], timeout=COMMAND_SECONDS)
+        question = read_command(command, mode=mode)
+        self._delivery.expect(question, respond)
+        await asyncio.wait([self._work.start(self.accept(question))], timeout=STORE_SECONDS)
+
+    async def reword(self, reworded: Reworded) -> None:
+        """Answers a question anew that was reworded, where its answer stands; a new mention is a new question."""
+        asked = await self._service.standing(reworded.event_id)
+        if asked is None:
+            if reworded.heard.mentioned:
+                await self.take(reworded.heard)
+            return
+        question = replace(reworded.heard.question, mode=asked.question.mode, manner=asked.question.manner)
+        posted = await self._messenger.posted(asked.question)
+        await self._work.drop(asked.question.event_id)
+        try:
+            changed = await self._service.revise(reworded.event_id, question)
+        except AssistantError as error:
+            self._work.start(self._tell(question, error))
+            return
+        if changed and self._work.claim(question.event_id):
+            await self._delivery.reopen(question, asked.placement)
+            self._work.start(self._answer(question, asked.placement, posted), question.event_id)
+
+    async def forget(self, event_id: str) -> None:
+        """Deletes the answer to a question that was deleted, unless the channel wants to keep it."""
+        asked = await self._service.standing(event_id)
+        if asked is None or not (await self._doorkeeper.settings(asked.question.session)).delete_answers:
+            return
+        await self._work.drop(asked.question.event_id)
+        posted = await self._messenger.posted(asked.question)
+        await self._service.withdraw(event_id)
+        for ts in dict.fromkeys([*asked.placement.split(), *posted.values()]):
+            await self._messenger.delete(asked.question.session, ts)
 
     async def take_stop(self, event_id: str, person: str, respond: AsyncRespond) -> None:
         """Stops an answer, if the person asked for it; others are told so, alone."""
@@ -86,21 +155,17 @@ class Actions:
 
     async def _finish(self, left: Asked) -> None:
         """Answers a question that was left behind, in the message already posted; or delivers its answer."""
-        posted = await self._messenger.posted(left.question)
+        shown = left.question.manner is Manner.REPLY
+        posted = await self._messenger.posted(left.question) if shown else NOTHING_POSTED
         placement = left.placement or posted.get(0, "")
         if left.answer:
-            await self._deliver(left.question, placement, left.answer, posted)
+            await self._delivery.deliver(left.question, placement, left.answer, posted)
         else:
             await self._answer(left.question, placement, posted)
 
-    async def _answer_command(self, command: Payload, mode: Mode, respond: AsyncRespond) -> None:
-        announced = render_question(command.get("user_name") or "Somebody", command["text"])
-        try:
-            thread = await self._messenger.announce(command["channel_id"], announced)
-        except SlackApiError as error:
-            await respond(render_refusal(reason_of(error)))
-            return
-        await self.take(Heard(read_command(command, thread=thread, mode=mode)))
+    async def _take_with_files(self, question: Question, heard: Heard) -> None:
+        attachments = await self._files.fetch(question.session.workspace, heard.uploads)
+        await self.accept(replace(question, attachments=attachments))
 
     async def _answer(
         self, question: Question, placement: str = "", posted: Mapping[int, str] = NOTHING_POSTED
@@ -110,20 +175,22 @@ class Actions:
         try:
             async for event in self._service.answer(question):
                 if isinstance(event, Completed):
-                    await self._deliver(question, placement, event.answer, posted)
+                    await self._delivery.deliver(question, placement, event.answer, posted)
                     return
                 text += event.text if isinstance(event, TextDelta) else ""
-                if placement:
-                    await self._messenger.show_progress(question, placement, render_progress(event, text))
+                if placement and question.manner is Manner.REPLY:
+                    await self._messenger.show_progress(question, first(placement), event, text)
         except TurnStopped:
-            await self._messenger.finish(question, placement, [render_stopped(text)])
+            await self._delivery.end(question, placement, render_stopped(text), posted)
         except AssistantError as error:
-            await self._messenger.finish(question, placement, [render_failure(error)])
+            await self._delivery.end(question, placement, render_notice(render_failure(error)), posted)
 
     async def _open(self, question: Question) -> str:
         """Gives a sign of life and remembers where it stands; "" when Slack is out of reach for the moment."""
+        if question.manner is not Manner.REPLY:
+            return ""
         try:
-            placement = await self._messenger.open(question, WAITING)
+            placement = await self._messenger.open(question)
         except OUT_OF_REACH:
             return ""
         except SlackApiError as error:
@@ -133,9 +200,13 @@ class Actions:
         await self._service.placed(question, placement)
         return placement
 
-    async def _deliver(self, question: Question, placement: str, answer: Answer, posted: Mapping[int, str]) -> None:
-        await self._messenger.finish(question, placement, render_answer(answer), posted)
-        await self._service.delivered(question)
+    async def _tell(self, question: Question, error: AssistantError) -> None:
+        await self._delivery.end(question, "", render_notice(render_failure(error)))
 
-    async def _say(self, question: Question, text: str) -> None:
-        await self._messenger.post(question, text)
+    def _refuse(self, question: Question) -> None:
+        """Tells somebody who may not ask in a channel so, once."""
+        who = (question.session.channel, question.author)
+        if who not in self._refused:
+            self._refused.add(who)
+            notice = render_notice(LIMITED)
+            self._work.start(self._messenger.whisper(question.session, question.author, notice))

@@ -1,33 +1,32 @@
 """Posts to Slack and edits what it posted.
 
-Comes in: questions and rendered text. Goes out: calls of Slack's Web API, paced below its rates. Posting is repeated
-only when Slack said that it refused (429); an edit can be repeated safely, so it is after 5xx and lost connections too.
-What is posted for a question says so in its metadata, so that after a crash it is found instead of posted again.
+Comes in: questions and rendered messages. Goes out: calls of Slack's Web API, paced below its rates. Posting is
+repeated only when Slack said that it refused (429); an edit can be repeated safely, so it is after 5xx and lost
+connections too. What is posted for a question says so in its metadata, so that after a crash it is found instead of posted again.
 """
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any
 
-from aiohttp import ClientError
 from slack_sdk.errors import SlackApiError
-from slack_sdk.http_retry.builtin_async_handlers import (
-    AsyncConnectionErrorRetryHandler,
-    AsyncRateLimitErrorRetryHandler,
-    AsyncServerErrorRetryHandler,
-)
-from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.rendering import WAITING
+from bot.slack.failures import OUT_OF_REACH, reason_of
 from bot.slack.reader import read_stamp
-from bot.slack.renderer import render_said, render_working
+from bot.slack.renderer import FILE_NAME, Post, render_progress, render_working
+from bot.slack.streams import Streams
+from bot.slack.workspaces import Workspace, Workspaces
 from core.domain.conversation import Question, SessionKey
+from core.domain.events import AnswerEvent
 
 EDIT_SECONDS = 1.5
-"""Least time between two edits that only show progress: 40 a minute, of 50 that chat.update allows."""
+"""Least time between two edits of a message that only show progress."""
 
-RETRIES = 3
+KEPT_EDITS = 15
+"""Edits a minute that progress leaves to finished answers."""
 
 UPDATE_TEXT = 3_000
 """Characters of the plain text beside blocks, for notifications; `chat.update` takes 4,000."""
@@ -38,117 +37,233 @@ METADATA = "assistant_answer"
 LOOKED_THROUGH = 200
 """Messages since the question among which earlier posts are looked for."""
 
+STREAMING = "streaming_state_conflict"
+"""Slack does not let a message be edited whose stream has not ended: that of a process that is gone."""
+
 NOTHING_POSTED: Mapping[int, str] = MappingProxyType({})
-
-OUT_OF_REACH = (ClientError, OSError, TimeoutError)
-"""What a call raises that never reached Slack, as far as we can know."""
-
-PASSING_STATUS = {429, *range(500, 600)}
-PASSING = {"fatal_error", "internal_error", "ratelimited", "request_timeout", "service_unavailable"}
-"""Slack's reasons that are over after a while; with any other, posting there will not work later either."""
 
 _log = logging.getLogger(__name__)
 
 
 class Messenger:
-    """The voice of the bot in one workspace."""
+    """The voice of the bot, in all workspaces."""
 
-    def __init__(self, token: str, api_url: str) -> None:
-        self.client = AsyncWebClient(
-            token, base_url=f"{api_url}/", retry_handlers=[AsyncRateLimitErrorRetryHandler(RETRIES)]
-        )
-        self._editor = AsyncWebClient(
-            token,
-            base_url=f"{api_url}/",
-            retry_handlers=[
-                AsyncRateLimitErrorRetryHandler(RETRIES),
-                AsyncServerErrorRetryHandler(RETRIES),
-                AsyncConnectionErrorRetryHandler(RETRIES),
-            ],
-        )
-        self._last_edit = 0.0
+    def __init__(self, workspaces: Workspaces) -> None:
+        self._workspaces = workspaces
+        self._streams = Streams()
+        self._edited: dict[str, float] = {}
 
-    async def open(self, question: Question, text: str) -> str:
-        """Posts a sign of life, with a button that stops the answer; gives the message's `ts`."""
-        return await self._post(question, 0, text=text, blocks=render_working(text, question.event_id))
+    async def open(self, question: Question) -> str:
+        """Gives a sign of life, with a button that stops the answer; gives the message's `ts`."""
+        workspace = await self._of(question.session)
+        if ts := await self._streams.open(workspace, question):
+            return ts
+        return await self._post(question, 0, Post(WAITING, render_working(WAITING, question.event_id)))
 
-    async def post(self, question: Question, markdown: str, part: int = 0) -> str:
+    async def reopen(self, question: Question, ts: str) -> None:
+        """Shows that a question is looked into again, where its answer stands."""
+        await self._streams.close(ts)
+        await self.edit(question.session, ts, Post(WAITING, render_working(WAITING, question.event_id)))
+
+    async def post(self, question: Question, post: Post, part: int = 0) -> str:
         """Posts into the thread of a question; gives the message's `ts`. `part` counts the messages of an answer."""
-        return await self._post(question, part, markdown_text=markdown)
+        return await self._post(question, part, post)
 
     async def posted(self, question: Question) -> dict[int, str]:
-        """What stands in the thread for a question already: the `ts` of each part."""
+        """What stands in the thread for a question already: the `ts` of each part.
+
+        A message of ours without metadata is a stream that a stopped process had just begun.
+        """
         session = question.session
+        workspace = await self._of(session)
         options: dict[str, Any] = {"channel": session.channel, "include_all_metadata": True, "limit": LOOKED_THROUGH}
         options |= {"oldest": asked_at} if (asked_at := read_stamp(question)) else {}
         try:
             if session.thread:
-                reply: Any = await self._editor.conversations_replies(ts=session.thread, **options)
+                reply: Any = await workspace.editor.conversations_replies(ts=session.thread, **options)
             else:
-                reply = await self._editor.conversations_history(**options)
+                reply = await workspace.editor.conversations_history(**options)
         except SlackApiError as error:
             _log.warning("it cannot be seen what was posted before: %s", reason_of(error))
             return {}
-        found: dict[int, str] = {}
+        me, found = await self._me(workspace), dict[int, str]()
         for message in reply["messages"]:
-            payload = message.get("metadata", {}).get("event_payload", {})
+            metadata: dict[str, Any] = message.get("metadata") or {}
+            payload: dict[str, Any] = metadata.get("event_payload", {})
             if payload.get("question") == question.event_id:
                 found[int(payload["part"])] = str(message["ts"])
+            elif message.get("bot_id") == me and not metadata and session.thread:
+                found.setdefault(0, str(message["ts"]))
         return found
 
-    async def announce(self, channel: str, markdown: str) -> str:
+    async def announce(self, session: SessionKey, markdown: str) -> str:
         """Posts into a channel itself, to open a thread; gives the message's `ts`."""
-        reply: Any = await self.client.chat_postMessage(channel=channel, markdown_text=markdown, unfurl_links=False)
+        workspace = await self._of(session)
+        await workspace.pace.post(session.channel)
+        reply: Any = await workspace.client.chat_postMessage(
+            channel=session.channel, markdown_text=markdown, metadata=_mark("", 0), unfurl_links=False
+        )
         return str(reply["ts"])
 
-    async def show_progress(self, question: Question, ts: str, text: str) -> None:
-        """Edits a message if enough time has passed since the last such edit; otherwise leaves it for the next."""
-        if time.monotonic() - self._last_edit < EDIT_SECONDS:
-            return
-        self._last_edit = time.monotonic()
+    async def say(self, session: SessionKey, post: Post, channel: str = "") -> str:
+        """Posts what answers no question, into a conversation or another channel; gives the message's `ts`."""
+        workspace = await self._of(session)
+        where = channel or session.channel
+        await workspace.pace.post(where)
+        reply: Any = await workspace.client.chat_postMessage(
+            channel=where,
+            thread_ts=None if channel else session.thread or None,
+            text=post.text[:UPDATE_TEXT],
+            blocks=post.blocks,
+            metadata=_mark("", 0),
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+        return str(reply["ts"])
+
+    async def whisper(self, session: SessionKey, person: str, post: Post) -> None:
+        """Says something in a conversation that one person alone sees."""
+        workspace = await self._of(session)
+        await workspace.client.chat_postEphemeral(
+            channel=session.channel,
+            user=person,
+            thread_ts=session.thread or None,
+            text=post.text[:UPDATE_TEXT],
+            blocks=post.blocks,
+        )
+
+    async def react(self, session: SessionKey, ts: str, emoji: str) -> None:
+        """Reacts to a message; that it was done before is fine."""
+        workspace = await self._of(session)
+        await workspace.pace.turn("reactions.add")
         try:
-            await self._edit(question.session, ts, text, render_working(text, question.event_id))
+            await workspace.editor.reactions_add(channel=session.channel, timestamp=ts, name=emoji)
+        except SlackApiError as error:
+            _log.debug("no reaction to %s: %s", ts, reason_of(error))
+
+    async def show_progress(self, question: Question, ts: str, event: AnswerEvent, text: str) -> None:
+        """Shows what happens, if its time has come; otherwise leaves it for the next event."""
+        if await self._streams.show(ts, event, text):
+            return
+        workspace = await self._of(question.session)
+        due = time.monotonic() - self._edited.get(ts, 0.0) >= EDIT_SECONDS
+        if not due or workspace.pace.left("chat.update") <= KEPT_EDITS:
+            return
+        self._edited[ts] = time.monotonic()
+        shown = render_progress(event, text)
+        try:
+            await self.edit(question.session, ts, Post(shown, render_working(shown, question.event_id)))
         except (SlackApiError, *OUT_OF_REACH) as error:
             _log.debug("progress was not shown: %s", error)
 
     async def finish(
-        self, question: Question, ts: str, parts: list[str], posted: Mapping[int, str] = NOTHING_POSTED
-    ) -> None:
+        self, question: Question, ts: str, posts: Sequence[Post], posted: Mapping[int, str] = NOTHING_POSTED
+    ) -> list[str]:
         """Puts the final text where the progress was, if anywhere; further parts follow as messages of their own.
 
-        `posted` are the parts that stand there already.
+        `posted` are the parts that stand there already; those that are left over are deleted. Gives the `ts` of all.
         """
-        for number, text in enumerate(parts):
+        self._edited.pop(ts, None)
+        await self._streams.close(ts)
+        places: list[str] = []
+        for number, post in enumerate(posts):
             place = posted.get(number) or (ts if number == 0 else "")
             if place:
-                await self._edit(question.session, place, text, render_said(text))
+                await self.edit(question.session, place, post, _mark(question.event_id, number))
             else:
-                await self.post(question, text, number)
+                place = await self._post(question, number, post)
+            places.append(place)
+            if post.file and not await self._upload(question.session, post.file):
+                places += [await self._post(question, number + n, more) for n, more in enumerate(post.rest, 1)]
+        for number, place in posted.items():
+            if number >= len(posts):
+                await self.delete(question.session, place)
+        return places
 
-    async def _post(self, question: Question, part: int, **content: Any) -> str:
-        mark = {"event_type": METADATA, "event_payload": {"question": question.event_id, "part": part}}
-        reply: Any = await self.client.chat_postMessage(
-            channel=question.session.channel,
-            thread_ts=question.session.thread or None,
-            metadata=mark,
+    async def edit(self, session: SessionKey, ts: str, post: Post, mark: dict[str, Any] | None = None) -> None:
+        """Edits a message with blocks: without any, Slack may leave those that stand there, with the button."""
+        workspace = await self._of(session)
+        await workspace.pace.turn("chat.update")
+        content: dict[str, Any] = {"channel": session.channel, "ts": ts, "text": post.text[:UPDATE_TEXT]}
+        content |= {"blocks": post.blocks} | ({"metadata": mark} if mark else {})
+        try:
+            await workspace.editor.chat_update(**content)
+        except SlackApiError as error:
+            if reason_of(error) != STREAMING:
+                raise
+            await self._end_stream(workspace, session.channel, ts)
+            await workspace.editor.chat_update(**content)
+
+    async def delete(self, session: SessionKey, ts: str) -> None:
+        """Deletes a message of ours; that it is gone is fine."""
+        workspace = await self._of(session)
+        await self._streams.close(ts)
+        try:
+            await workspace.editor.chat_delete(channel=session.channel, ts=ts)
+        except SlackApiError as error:
+            if reason_of(error) != "message_not_found":
+                raise
+
+    async def link(self, session: SessionKey, ts: str) -> str:
+        """The address of a message; empty when Slack does not say."""
+        workspace = await self._of(session)
+        try:
+            reply: Any = await workspace.editor.chat_getPermalink(channel=session.channel, message_ts=ts)
+        except (SlackApiError, *OUT_OF_REACH):
+            return ""
+        return str(reply["permalink"])
+
+    async def workspace(self, team: str) -> Workspace:
+        """The workspace of a team. Raises ChannelError where the app is not installed."""
+        return await self._workspaces.of(team)
+
+    async def _post(self, question: Question, part: int, post: Post) -> str:
+        session = question.session
+        workspace = await self._of(session)
+        await workspace.pace.post(session.channel)
+        reply: Any = await workspace.client.chat_postMessage(
+            channel=session.channel,
+            thread_ts=session.thread or None,
+            metadata=_mark(question.event_id, part),
             unfurl_links=False,
             unfurl_media=False,
-            **content,
+            text=post.text[:UPDATE_TEXT],
+            blocks=post.blocks,
         )
         return str(reply["ts"])
 
-    async def _edit(self, session: SessionKey, ts: str, text: str, blocks: list[dict[str, Any]]) -> None:
-        """Edits a message with blocks: without any, Slack may leave those that stand there, with the button."""
-        await self._editor.chat_update(channel=session.channel, ts=ts, text=text[:UPDATE_TEXT], blocks=blocks)
+    async def _upload(self, session: SessionKey, text: str) -> bool:
+        """Whether a long answer could be sent as a file."""
+        workspace = await self._of(session)
+        try:
+            await workspace.client.files_upload_v2(
+                channel=session.channel,
+                thread_ts=session.thread or None,
+                filename=FILE_NAME,
+                title=FILE_NAME,
+                content=text,
+            )
+        except SlackApiError as error:
+            _log.warning("a long answer could not be sent as a file: %s", reason_of(error))
+            return False
+        return True
+
+    async def _end_stream(self, workspace: Workspace, channel: str, ts: str) -> None:
+        await workspace.pace.turn("chat.stopStream")
+        try:
+            await workspace.editor.chat_stopStream(channel=channel, ts=ts)
+        except SlackApiError as error:
+            _log.info("the stream of a stopped process had ended: %s", reason_of(error))
+
+    async def _me(self, workspace: Workspace) -> str:
+        if not workspace.bot_id:
+            reply: Any = await workspace.editor.auth_test()
+            workspace.bot_id, workspace.url = str(reply["bot_id"]), str(reply["url"])
+        return workspace.bot_id
+
+    async def _of(self, session: SessionKey) -> Workspace:
+        return await self._workspaces.of(session.workspace)
 
 
-def is_passing(error: SlackApiError) -> bool:
-    """Whether Slack may take the same call later."""
-    status: int = getattr(error.response, "status_code", 200)  # pyright: ignore[reportUnknownArgumentType]
-    return status in PASSING_STATUS or reason_of(error) in PASSING
-
-
-def reason_of(error: SlackApiError) -> str:
-    """Slack's own word for why it refused, such as `not_in_channel`; what it says while it is down may be no JSON."""
-    data: Any = getattr(error.response, "data", error.response)  # pyright: ignore[reportUnknownArgumentType]
-    return str(cast("dict[str, Any]", data).get("error")) if isinstance(data, dict) else "an answer that is no JSON"
+def _mark(event_id: str, part: int) -> dict[str, Any]:
+    return {"event_type": METADATA, "event_payload": {"question": event_id, "part": part}}

@@ -1,73 +1,151 @@
 """Reads what Slack delivers.
 
-Comes in: the payload of an event or a slash command. Goes out: a `Heard` question, or None when it is not for us. Pure:
-it neither asks Slack nor remembers.
+Comes in: the payload of an event, a slash command or a shortcut. Goes out: what was `Heard`, or None when nobody spoke.
+Pure: it neither asks Slack nor remembers.
 """
 
 import html
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
-from core.domain.conversation import Mode, Question, SessionKey
+from bot.hearing import Heard
+from bot.uploads import FILES_ALONE, Upload
+from core.domain.conversation import Manner, Mode, Question, SessionKey
 
 PLATFORM = "slack"
+
+REWORDED_SECONDS = 60.0
+"""How long after it was asked a question may be reworded."""
 
 Payload = dict[str, Any]
 
 _MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
+_GROUP = re.compile(r"<!(?:subteam\^[A-Z0-9]+|here|channel|everyone)(?:\|[^>]*)?>")
 _LINK = re.compile(r"<((?:https?|mailto):[^|>]+)(?:\|([^>]*))?>")
 _CHANNEL = re.compile(r"<#([A-Z0-9]+)(?:\|([^>]*))?>")
-_SPOKEN_SUBTYPES = {None, "file_share", "thread_broadcast"}
+_ID = re.compile(r"<(?:[@#]|!subteam\^)([A-Z0-9]+)(?:\|[^>]*)?>")
+_SPOKEN_SUBTYPES = {None, "bot_message", "file_share", "thread_broadcast"}
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A message that may be for us; one that is a `follow_up` is, if we take part in its thread."""
+class Reworded:
+    """A message whose text was changed: the id of its question, and what it says now."""
 
-    question: Question
-    follow_up: bool = False
+    event_id: str
+    heard: Heard
 
 
 def read_message(event: Payload, *, team: str, bot_user: str) -> Heard | None:
-    """The question in an `app_mention` or `message` event.
+    """What was said in an `app_mention` or `message` event; None for joins, edits and what we said ourselves.
 
     One mention arrives as both, with different event ids and the same `ts`: the question's id is made of the latter.
     """
-    if not _is_spoken(event, bot_user):
+    author = event.get("user") or event.get("bot_id")
+    if event.get("subtype") not in _SPOKEN_SUBTYPES or author in {None, bot_user}:
         return None
     text, thread = str(event.get("text") or ""), event.get("thread_ts")
     direct = event.get("channel_type") == "im"
     mentioned = set(_MENTION.findall(text))
-    addressed = direct or bot_user in mentioned
-    if not addressed and (thread is None or mentioned):
-        return None
-    if not addressed and not text.strip():
-        return None  # a picture without words among people
+    uploads = read_uploads(event)
+    said = readable(text, bot_user)
+    if not (said or uploads or direct or bot_user in mentioned):
+        return None  # a picture without words that we cannot fetch
     question = Question(
         session=SessionKey(PLATFORM, team, event["channel"], str(thread or ("" if direct else event["ts"]))),
-        text=readable(text, bot_user),
-        event_id=f"{PLATFORM}:{team}:{event['channel']}:{event['ts']}",
-        author=str(event["user"]),
+        text=said or (FILES_ALONE if uploads else ""),
+        event_id=question_id(team, event["channel"], event["ts"]),
+        author=str(author),
+        asked_at=datetime.fromtimestamp(float(event["ts"]), UTC),
     )
-    return Heard(question, follow_up=not addressed)
+    return Heard(
+        question,
+        direct=direct,
+        mentioned=bot_user in mentioned,
+        in_thread=thread is not None and thread != event["ts"],
+        to_others=bool(mentioned - {bot_user}) or _GROUP.search(text) is not None,
+        bot=str(event.get("bot_id") or ""),
+        uploads=uploads,
+    )
 
 
-def read_command(command: Payload, *, thread: str, mode: Mode) -> Question:
-    """The question of a slash command; `thread` is the message under which it is answered."""
+def read_rewording(event: Payload, *, team: str, bot_user: str) -> Reworded | None:
+    """A `message_changed` event in which a person changed the words of a message shortly after it was sent."""
+    now: Payload = event["message"]
+    before: Payload = event.get("previous_message") or {}
+    edited: str = (now.get("edited") or Payload()).get("ts", "")
+    if not edited or now.get("text") == before.get("text") or float(edited) - float(now["ts"]) > REWORDED_SECONDS:
+        return None
+    kind = {"channel": event["channel"], "channel_type": event.get("channel_type")}
+    heard = read_message(now | kind, team=team, bot_user=bot_user)
+    if heard is None or heard.bot:
+        return None
+    old = heard.question.event_id
+    return Reworded(old, replace(heard, question=replace(heard.question, event_id=f"{old}:edit:{edited}")))
+
+
+def read_deletion(event: Payload, *, team: str) -> str:
+    """The id of the question that a message was which a `message_deleted` event tells of."""
+    return question_id(team, event["channel"], event["deleted_ts"])
+
+
+def read_command(command: Payload, *, mode: Mode) -> Question:
+    """The question of a slash command, which its asker alone is answered."""
+    trigger = command["trigger_id"]
     return Question(
-        session=SessionKey(PLATFORM, command["team_id"], command["channel_id"], thread),
+        session=SessionKey(PLATFORM, command["team_id"], command["channel_id"], f"command:{trigger}"),
         text=readable(command.get("text") or "", ""),
-        event_id=f"{PLATFORM}:{command['team_id']}:command:{command['trigger_id']}",
+        event_id=f"{PLATFORM}:{command['team_id']}:command:{trigger}",
         author=command["user_id"],
         mode=mode,
+        manner=Manner.PRIVATE,
     )
+
+
+def read_shortcut(shortcut: Payload, *, bot_user: str) -> Heard:
+    """The question that "Ask about this message" asks: the message, in its thread."""
+    message, channel, team = shortcut["message"], shortcut["channel"]["id"], shortcut["team"]["id"]
+    quoted = readable(str(message.get("text") or ""), bot_user)
+    question = Question(
+        session=SessionKey(PLATFORM, team, channel, str(message.get("thread_ts") or message["ts"])),
+        text=quoted or FILES_ALONE,
+        event_id=f"{PLATFORM}:{team}:shortcut:{shortcut['trigger_id']}",
+        author=shortcut["user"]["id"],
+    )
+    return Heard(question, mentioned=True, in_thread=True, uploads=read_uploads(message))
+
+
+def read_uploads(message: Payload) -> tuple[Upload, ...]:
+    """The files of a message that can be downloaded."""
+    files: list[Payload] = message.get("files") or []
+    return tuple(
+        Upload(
+            str(file.get("name") or file.get("title") or "file"),
+            str(file.get("url_private_download") or file.get("url_private")),
+            str(file.get("mimetype") or ""),
+            int(file.get("size") or 0),
+        )
+        for file in files
+        if file.get("url_private_download") or file.get("url_private")
+    )
+
+
+def question_id(team: str, channel: str, ts: str) -> str:
+    """The id of the question that a message asks."""
+    return f"{PLATFORM}:{team}:{channel}:{ts}"
 
 
 def read_stamp(question: Question) -> str:
-    """The `ts` of the message that asked a question; "" for a slash command, which is none."""
-    stamp = question.event_id.rpartition(":")[2]
+    """The `ts` of the message that asked a question; "" where none did."""
+    parts = question.event_id.split(":")
+    stamp = parts[3] if len(parts) > 3 else ""  # noqa: PLR2004 - platform, team, channel, ts
     return stamp if stamp.replace(".", "", 1).isdecimal() else ""
+
+
+def plain_ids(text: str) -> str:
+    """Channels, people and groups that somebody named, by their ids alone."""
+    return _ID.sub(lambda found: found[1], html.unescape(text))
 
 
 def readable(text: str, bot_user: str) -> str:
@@ -76,10 +154,3 @@ def readable(text: str, bot_user: str) -> str:
     text = _LINK.sub(lambda found: found[2] or found[1], text)
     text = _CHANNEL.sub(lambda found: f"#{found[2] or found[1]}", text)
     return html.unescape(text).strip()
-
-
-def _is_spoken(event: Payload, bot_user: str) -> bool:
-    """Whether a person said this; edits, deletions, joins and bots are not."""
-    if event.get("bot_id") or event.get("subtype") not in _SPOKEN_SUBTYPES:
-        return False
-    return event.get("user") not in {None, bot_user}

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from core.answering.masking import without_masks
 from core.domain.channels import Address, ChannelSettings, Floor
-from core.domain.conversation import AWAITED, SessionKey
+from core.domain.conversation import AWAITED, Session, SessionKey
 from core.errors import InputError, KnowledgeError
 from core.knowledge.retrieval.retrieve import Retriever, Scope
 from core.storage.channels import Channels
@@ -119,6 +119,10 @@ class Presence:
     async def recent(self, platform: str, since: datetime, limit: int = 20) -> list[SessionKey]:
         """Conversations in which something was said since then, the latest first."""
         return await self._sessions.recent(platform, since, limit)
+
+    async def conversations_of(self, platform: str, workspace: str, person: str, limit: int = 10) -> list[Session]:
+        """The conversations of a person, the latest first."""
+        return await self._sessions.of_person(platform, workspace, person, limit)
 
     async def _questions_of_pages(self, count: int) -> list[str]:
         try:

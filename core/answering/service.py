@@ -139,11 +139,12 @@ class AnsweringService:
         """
         self._check(question)
         question = _masked(question)
-        asked = await self._turns.get(event_id)
+        asked = await self._turns.standing(event_id)
         if asked is None or asked.question.text == question.text:
             return False
-        await self._stop_running(event_id)
-        turn = await self._turns.supersede(event_id, question, self._durability.executor)
+        old = asked.question.event_id
+        await self._stop_running(old)
+        turn = await self._turns.supersede(old, question, self._durability.executor)
         if turn is None:
             return False
         self._live.expect(Asked(question, turn, Status.PENDING, asked.placement, kept=True))
@@ -152,8 +153,19 @@ class AnsweringService:
 
     async def withdraw(self, event_id: str) -> Asked | None:
         """Forgets a question that was deleted, with its answer; gives what was there. None: there was nothing."""
-        await self._stop_running(event_id)
-        return await self._turns.withdraw(event_id)
+        asked = await self._turns.standing(event_id)
+        if asked is None:
+            return None
+        await self._stop_running(asked.question.event_id)
+        return await self._turns.withdraw(asked.question.event_id)
+
+    async def standing(self, event_id: str) -> Asked | None:
+        """A question as it stands now, reworded or not, by the id that it was first asked under."""
+        return await self._turns.standing(event_id)
+
+    async def stop_all(self, session: SessionKey, author: str) -> int:
+        """Stops what a person asked in a session and is being answered; gives how many answers that were."""
+        return sum([await self.stop(event_id, author) for event_id in await self._turns.open_in(session, author)])
 
     async def stop(self, event_id: str, author: str | None = None) -> bool:
         """Stops the turn of a question and its model's call. False: it had ended before.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
+from sqlalchemy import ColumnElement
 
 from core.domain.conversation import (
     Answer,
@@ -27,6 +28,16 @@ TRACE = TypeAdapter(Trace)
 def key_of(row: SessionRow) -> SessionKey:
     """The address of a session."""
     return SessionKey(row.platform, row.workspace, row.channel, row.thread)
+
+
+def at(key: SessionKey) -> tuple[ColumnElement[bool], ...]:
+    """The conditions under which a row is the session at an address."""
+    return (
+        SessionRow.platform == key.platform,
+        SessionRow.workspace == key.workspace,
+        SessionRow.channel == key.channel,
+        SessionRow.thread == key.thread,
+    )
 
 
 def session_of(row: SessionRow, messages: int) -> Session:

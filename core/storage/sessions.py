@@ -14,7 +14,7 @@ from core.domain.conversation import Message, Session, SessionKey, Status
 from core.storage.engine import Database
 from core.storage.ids import now
 from core.storage.models import MessageRow, SessionRow
-from core.storage.nouns import key_of, message_of, session_of
+from core.storage.nouns import at, key_of, message_of, session_of
 
 
 class Sessions:
@@ -72,6 +72,14 @@ class Sessions:
             rows = await db.scalars(query.order_by(SessionRow.updated_at.desc()).limit(limit))
             return [key_of(row) for row in rows]
 
+    async def of_person(self, platform: str, workspace: str, person: str, limit: int) -> list[Session]:
+        """The conversations in which a person asked us something, the latest first."""
+        theirs = select(MessageRow.id).where(MessageRow.session_id == SessionRow.id, MessageRow.author == person)
+        here = (SessionRow.platform == platform, SessionRow.workspace == workspace, theirs.exists())
+        query = select(SessionRow).where(*here).order_by(SessionRow.updated_at.desc()).limit(limit)
+        async with self._database.read() as db:
+            return [session_of(row, 0) for row in await db.scalars(query)]
+
     async def find(self, session_id: str) -> Session | None:
         """A session by its own id, or by the name that an HTTP caller gave it."""
         async with self._database.read() as db:
@@ -119,16 +127,6 @@ def _matching(query: Select[SessionRow, int], search: str) -> Select[SessionRow,
     )
     columns = (SessionRow.title, SessionRow.platform, SessionRow.channel, SessionRow.thread)
     return query.where(or_(said, *(column.icontains(words, autoescape=True) for column in columns)))
-
-
-def at(key: SessionKey) -> tuple[ColumnElement[bool], ...]:
-    """The conditions under which a row is the session at an address."""
-    return (
-        SessionRow.platform == key.platform,
-        SessionRow.workspace == key.workspace,
-        SessionRow.channel == key.channel,
-        SessionRow.thread == key.thread,
-    )
 
 
 def _messages_of(session_id: str) -> Select[MessageRow]:

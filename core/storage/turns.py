@@ -17,13 +17,26 @@ from sqlalchemy import CursorResult, Row, Select, Table, bindparam, delete, exis
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
-from core.domain.conversation import AWAITED, Answer, Asked, Manner, Memory, Message, Mode, Question, Status, Told
+from core.domain.conversation import (
+    AWAITED,
+    Answer,
+    Asked,
+    Manner,
+    Memory,
+    Message,
+    Mode,
+    Question,
+    SessionKey,
+    Status,
+    Told,
+)
 from core.storage.engine import Database
 from core.storage.ids import new_id, now
 from core.storage.models import AttachmentRow, CitationRow, MessageRow, SessionRow, ToolCallRow, TraceRow
 from core.storage.nouns import (
     TRACE,
     answer_of,
+    at,
     attachment_columns,
     citation_columns,
     columns_of,
@@ -77,6 +90,24 @@ class Turns:
             return _with_answer(db, row) if row else None
 
         return await self._database.look(look)
+
+    async def standing(self, event_id: str) -> Asked | None:
+        """A question as it stands now, reworded or not, by the id that it was first asked under."""
+        here = or_(
+            MessageRow.event_id == event_id, MessageRow.event_id.startswith(f"{event_id}:edit:", autoescape=True)
+        )
+        query = select(MessageRow.event_id).where(here).order_by(MessageRow.id.desc()).limit(1)
+        found = await self._database.look(lambda db: db.scalar(query))
+        return await self.get(found) if found else None
+
+    async def open_in(self, session: SessionKey, author: str) -> list[str]:
+        """What a person asked in a session that is still to be answered, by the ids of its events."""
+        query = (
+            select(MessageRow.event_id)
+            .join(SessionRow, SessionRow.id == MessageRow.session_id)
+            .where(*at(session), MessageRow.author == author, MessageRow.status == Status.PENDING)
+        )
+        return await self._database.look(lambda db: [event_id or "" for event_id in db.scalars(query)])
 
     async def begin(self, event_id: str, *, after_all: bool = True) -> Begun | None:
         """What a turn begins with. None: its question was deleted.

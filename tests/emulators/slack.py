@@ -29,11 +29,23 @@ IDENTITY = {"url": "https://double.slack.test/", "team_id": TEAM, "user_id": BOT
 PEOPLE = {"U0ADA": "ada", "U0LIN": "lin", BOT_USER: "assistant"}
 DIRECT = {"U0ADA": "D0ADA", "U0LIN": "D0LIN"}
 CHANNELS = {"C0HELP": "help", "C0OPS": "ops", "D0ADA": "ada", "D0LIN": "lin"}
-SCOPES: str = "app_mentions:read assistant:write channels:history chat:write commands im:history reactions:write"
+SCOPES: str = (
+    "app_mentions:read assistant:write channels:history channels:read chat:write commands files:read files:write "
+    "groups:history groups:read im:history im:read mpim:history mpim:read reactions:write users:read"
+)
 
 POST_TEXT, UPDATE_TEXT, MARKDOWN_TEXT, BLOCKS = 40_000, 4_000, 12_000, 50
 BLOCK_TEXT = {"section": 3_000, "header": 150, "markdown": 12_000}
-BURST, UPDATES_A_MINUTE, ACKNOWLEDGE_WITHIN, RESPONSES = 5, 50, 3.0, 5
+BURST, ACKNOWLEDGE_WITHIN, RESPONSES = 5, 3.0, 5
+STREAM_BYTES = 11_000
+A_MINUTE = {
+    "chat.appendStream": 100,
+    "chat.startStream": 20,
+    "chat.stopStream": 20,
+    "chat.update": 50,
+    "conversations.history": 50,
+    "conversations.replies": 50,
+}
 
 
 @dataclass
@@ -49,11 +61,17 @@ class Message:
     metadata: Json | None = None
     edits: list[str] = field(default_factory=list)
     reactions: list[str] = field(default_factory=list)
+    files: list[Json] = field(default_factory=list)
+    tasks: dict[str, Json] = field(default_factory=dict)
+    streaming: bool = False
+    streamed: list[str] = field(default_factory=list)
+    edited: str = ""
     deleted: bool = False
 
     def as_json(self) -> Json:
         shown: Json = {"type": "message", "user": self.user, "ts": self.ts, "text": self.text, "team": TEAM}
-        optional = {"thread_ts": self.thread_ts, "blocks": self.blocks, "metadata": self.metadata}
+        optional = {"thread_ts": self.thread_ts, "blocks": self.blocks, "metadata": self.metadata, "files": self.files}
+        optional |= {"edited": {"user": self.user, "ts": self.edited} if self.edited else None}
         shown |= {name: value for name, value in optional.items() if value}
         return shown | ({"bot_id": BOT_ID, "app_id": APP} if self.user == BOT_USER else {})
 
@@ -143,6 +161,12 @@ class Workspace:
         self.violations: list[str] = []
         self.ephemerals: list[Ephemeral] = []
         self.statuses: list[Status] = []
+        self.titles: list[str] = []
+        self.prompts: list[Json] = []
+        self.views: list[Json] = []
+        self.uploads: dict[str, Json] = {}
+        self.downloads: dict[str, bytes] = {}
+        self.admins: set[str] = set()
         self.envelopes: list[Envelope] = []
         self.response_urls: dict[str, list[Json]] = {}
         self._changed = asyncio.Condition()
@@ -298,6 +322,17 @@ class WebApi(SocketMode):
             "chat.postMessage": self._post_message,
             "chat.update": self._update,
             "chat.delete": self._delete,
+            "chat.startStream": self._start_stream,
+            "chat.appendStream": self._append_stream,
+            "chat.stopStream": self._stop_stream,
+            "chat.getPermalink": lambda a: {
+                "permalink": f"{IDENTITY['url']}archives/{a['channel']}/p{a['message_ts']}"
+            },
+            "files.getUploadURLExternal": self._upload_address,
+            "files.completeUploadExternal": self._complete_upload,
+            "users.conversations": lambda _: {"channels": [self._described(channel) for channel in CHANNELS]},
+            "views.open": lambda a: self._show_view(a["view"]),
+            "views.publish": lambda a: self._show_view(a["view"] | {"user": a["user_id"]}),
             "chat.postEphemeral": self._post_ephemeral,
             "reactions.add": lambda a: self._react(a, wanted=True),
             "reactions.remove": lambda a: self._react(a, wanted=False),
@@ -308,7 +343,7 @@ class WebApi(SocketMode):
             "users.info": self._user,
             "assistant.threads.setStatus": self._set_status,
             "assistant.threads.setTitle": self._arrange_thread,
-            "assistant.threads.setSuggestedPrompts": self._arrange_thread,
+            "assistant.threads.setSuggestedPrompts": self._suggest,
         }
 
     def fail(self, method: str, error: str = "ratelimited", times: int = 1, retry_after: int = 1) -> None:
@@ -328,6 +363,7 @@ class WebApi(SocketMode):
         call = Call(request.match_info["method"], await read_arguments(request), time.monotonic())
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         self.calls.append(call)
+        self._count(call)
         planned = self._faults[call.method]
         response = self._failure(call, *planned.popleft()) if planned else self._answer(call, token)
         await self._withhold(call)
@@ -341,6 +377,11 @@ class WebApi(SocketMode):
             self.withheld.append(call)
             await self._flush()
             await self._given_out.wait()
+
+    def _count(self, call: Call) -> None:
+        most = A_MINUTE.get(call.method, 1_000)
+        if len([c for c in self.calls if c.method == call.method and c.at > call.at - 60]) > most:
+            self.violations.append(f"{call.method}: more than {most} within a minute")
 
     def _failure(self, call: Call, error: str, retry_after: int) -> web.Response:
         call.error = error
@@ -393,15 +434,103 @@ class WebApi(SocketMode):
             self.violations.append("chat.update: without text or blocks, the blocks of a message stay")
         if len(a.get("text") or "") > UPDATE_TEXT:
             raise Refusal("msg_too_long", f"text of {len(text)} characters")
-        since = time.monotonic() - 60
-        if len([c for c in self.calls if c.method == "chat.update" and c.at > since]) > UPDATES_A_MINUTE:
-            self.violations.append(f"chat.update: more than {UPDATES_A_MINUTE} within a minute")
+        if message.streaming:
+            raise Refusal("streaming_state_conflict")
         event = {"type": "message", "subtype": "message_changed", "previous_message": message.as_json()}
         message.edits.append(message.text)
         message.text, message.blocks = text, blocks
+        message.metadata = a.get("metadata") or message.metadata
         event |= {"message": message.as_json(), "hidden": True}
         self._enqueue("events_api", event_payload(event, message.channel, self._next_ts()))
         return {"channel": message.channel, "ts": message.ts, "text": text, "message": message.as_json()}
+
+    def _start_stream(self, a: Json) -> Json:
+        channel = self._channel(a)
+        if not a.get("thread_ts"):
+            raise Refusal("invalid_arguments", "a stream without a thread")
+        if not channel.startswith("D") and not (a.get("recipient_team_id") and a.get("recipient_user_id")):
+            raise Refusal("missing_recipient_user_id", "a stream in a channel for nobody")
+        message = self._store(channel, BOT_USER, "", a["thread_ts"], streaming=True)
+        self._grow(message, a)
+        return {"channel": channel, "ts": message.ts}
+
+    def _append_stream(self, a: Json) -> Json:
+        message = self._streaming(a)
+        if not a.get("chunks"):
+            raise Refusal("no_text", "an append of nothing")
+        self._grow(message, a)
+        return {"channel": message.channel, "ts": message.ts}
+
+    def _stop_stream(self, a: Json) -> Json:
+        message = self._streaming(a)
+        self._grow(message, a)
+        message.streaming = False
+        message.metadata = a.get("metadata") or message.metadata
+        return {"channel": message.channel, "ts": message.ts, "message": message.as_json()}
+
+    def _streaming(self, a: Json) -> Message:
+        message = self._own_message(a, "message_not_owned_by_app")
+        if not message.streaming:
+            raise Refusal("message_not_in_streaming_state")
+        return message
+
+    def _grow(self, message: Message, a: Json) -> None:
+        for chunk in a.get("chunks") or []:
+            match chunk["type"]:
+                case "markdown_text":
+                    message.text += chunk["text"]
+                    message.streamed.append(chunk["text"])
+                case "task_update":
+                    message.tasks.setdefault(chunk["id"], {}).update(chunk)
+                case "blocks":
+                    if wrong := "; ".join(block_faults(chunk["blocks"])):
+                        raise Refusal("invalid_blocks", wrong)
+                    message.blocks += chunk["blocks"]
+                case kind:
+                    raise Refusal("invalid_chunks", f"a chunk of the type {kind}")
+        if len(message.text.encode()) > STREAM_BYTES:
+            raise Refusal("msg_too_long", "a stream grew too long")
+
+    def break_streams(self) -> None:
+        """All streams die, as Slack's do after five minutes."""
+        for message in self.stored:
+            message.streaming = False
+
+    def _upload_address(self, a: Json) -> Json:
+        file = f"F{len(self.uploads)}"
+        self.uploads[file] = {"name": a["filename"], "length": int(a["length"])}
+        return {"upload_url": f"http://{self.address}/upload/{file}", "file_id": file}
+
+    def _complete_upload(self, a: Json) -> Json:
+        files = [self.uploads[file["id"]] | {"id": file["id"]} for file in a["files"]]
+        if a.get("channel_id"):
+            self._store(a["channel_id"], BOT_USER, "", a.get("thread_ts"), files=files)
+        return {"files": files}
+
+    async def _serve_upload(self, request: web.Request) -> web.Response:
+        form = await request.post() if request.content_type == "multipart/form-data" else None
+        part = next(iter(form.values())) if form else None
+        body = part.file.read() if isinstance(part, web.FileField) else await request.read()
+        self.uploads[request.match_info["file"]]["content"] = body.decode()
+        return web.Response(text="OK")
+
+    async def _serve_file(self, request: web.Request) -> web.Response:
+        if request.headers.get("Authorization") != f"Bearer {self.bot_token}":
+            return web.Response(status=403, text="sign in to see this file")
+        return web.Response(body=self.downloads[request.match_info["name"]])
+
+    def _show_view(self, view: Json) -> Json:
+        if wrong := "; ".join(block_faults(view.get("blocks") or [])):
+            raise Refusal("invalid_arguments", wrong)
+        self.views.append(view | {"id": f"V{len(self.views)}"})
+        return {"view": self.views[-1]}
+
+    def _suggest(self, a: Json) -> Json:
+        self._channel(a, "channel_id")
+        if not 1 <= len(a["prompts"]) <= 4:
+            raise Refusal("invalid_arguments", "one to four prompts can be suggested")
+        self.prompts.append(a)
+        return {}
 
     def _delete(self, a: Json) -> Json:
         message = self._own_message(a, "cant_delete_message")
@@ -431,14 +560,17 @@ class WebApi(SocketMode):
         return page([m for m in reversed(found) if m.thread_ts in (None, m.ts)], a)
 
     def _conversation(self, channel: str) -> Json:
+        return {"channel": self._described(channel)}
+
+    def _described(self, channel: str) -> Json:
         direct = channel.startswith("D")
         kind = {"is_im": direct, "is_channel": not direct, "is_member": not direct, "is_private": direct}
-        return {"channel": {"id": channel, "name": CHANNELS[channel]} | kind}
+        return {"id": channel, "name": CHANNELS[channel]} | kind
 
     def _user(self, a: Json) -> Json:
         person = self._person(a)
         names = {"display_name": PEOPLE[person], "real_name": PEOPLE[person].title()}
-        known = {"id": person, "name": PEOPLE[person], "is_bot": person == BOT_USER}
+        known = {"id": person, "name": PEOPLE[person], "is_bot": person == BOT_USER, "is_admin": person in self.admins}
         return {"user": known | {"profile": names}}
 
     def _set_status(self, a: Json) -> Json:
@@ -447,6 +579,7 @@ class WebApi(SocketMode):
 
     def _arrange_thread(self, a: Json) -> Json:
         self._channel(a, "channel_id")
+        self.titles.append(a["title"])
         return {}
 
     def _channel(self, a: Json, name: str = "channel") -> str:
@@ -483,6 +616,8 @@ class SlackDouble(WebApi):
         app.router.add_route("*", "/api/{method}", self._serve_api)
         app.router.add_get("/link/", self._serve_socket)
         app.router.add_post("/response/{token}", self._serve_response)
+        app.router.add_post("/upload/{file}", self._serve_upload)
+        app.router.add_get("/files/{name}", self._serve_file)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
 
     async def __aenter__(self) -> Self:
@@ -504,13 +639,56 @@ class SlackDouble(WebApi):
         """A message to the bot in a channel; Slack sends an app_mention event and a message event."""
         return await self.say(f"<@{BOT_USER}> {text}", channel, user, thread_ts)
 
-    async def say(self, text: str, channel: str = HELP, user: str = ADA, thread_ts: str | None = None) -> Act:
-        message = self._store(channel, user, text, thread_ts)
+    async def say(
+        self,
+        text: str,
+        channel: str = HELP,
+        user: str = ADA,
+        thread_ts: str | None = None,
+        files: dict[str, bytes] | None = None,
+    ) -> Act:
+        message = self._store(
+            channel, user, text, thread_ts, files=[self._file(*file) for file in (files or {}).items()]
+        )
         event = message.as_json() | {"client_msg_id": str(uuid.uuid4())}
+        event |= {"subtype": "file_share"} if files else {}
         mentioned = f"<@{BOT_USER}>" in text and channel not in DIRECT.values()
         events = [event | {"type": "app_mention"}, event] if mentioned else [event]
         payloads = [event_payload(event, channel, message.ts) for event in events]
         return await self._deliver("events_api", message.ts, channel, payloads)
+
+    def _file(self, name: str, content: bytes) -> Json:
+        self.downloads[name] = content
+        address = f"http://{self.address}/files/{name}"
+        return {"id": f"F{name}", "name": name, "size": len(content), "mimetype": "", "url_private_download": address}
+
+    async def reword(self, act: Act, text: str, after: float = 5.0) -> Act:
+        """Somebody edits a message, so many seconds after it was sent."""
+        message = next(m for m in self.stored if m.ts == act.ts)
+        before = message.as_json()
+        message.text, message.edited = text, f"{float(act.ts) + after:.6f}"
+        event = {"type": "message", "subtype": "message_changed", "message": message.as_json(), "hidden": True}
+        return await self.event(event | {"previous_message": before}, message.channel)
+
+    async def erase(self, act: Act) -> Act:
+        """Somebody deletes a message."""
+        message = next(m for m in self.stored if m.ts == act.ts)
+        message.deleted = True
+        event = {"type": "message", "subtype": "message_deleted", "deleted_ts": act.ts, "hidden": True}
+        return await self.event(event | {"previous_message": message.as_json()}, message.channel)
+
+    async def submit(self, view: Json, values: Json, user: str = ADA) -> Act:
+        """A person sends a dialog; `values` by block and action, as Slack has them."""
+        payload = {"type": "view_submission", "team": {"id": TEAM}, "user": {"id": user, "name": PEOPLE[user]}}
+        payload |= {"api_app_id": APP, "view": view | {"state": {"values": values}}}
+        return await self._deliver("interactive", self._next_ts(), HELP, [payload])
+
+    async def shortcut(self, callback: str, message: Message, user: str = ADA) -> Act:
+        """A person uses a shortcut on a message."""
+        payload = {"type": "message_action", "callback_id": callback, "team": {"id": TEAM}, "user": {"id": user}}
+        payload |= {"api_app_id": APP, "channel": {"id": message.channel}, "message": message.as_json()}
+        payload |= {"trigger_id": uuid.uuid4().hex, "response_url": self._new_response_url()}
+        return await self._deliver("interactive", self._next_ts(), message.channel, [payload])
 
     async def direct_message(self, text: str, user: str = ADA, thread_ts: str | None = None) -> Act:
         return await self.say(text, DIRECT[user], user, thread_ts)
@@ -530,7 +708,12 @@ class SlackDouble(WebApi):
         action = {"type": element["type"], "action_id": action_id, "value": value or element.get("value")}
         where = {"type": "message", "message_ts": message.ts, "channel_id": message.channel}
         payload: Json = {"type": "block_actions", "api_app_id": APP, "actions": [action], "container": where}
-        payload |= {"team": {"id": TEAM}, "user": {"id": user}, "channel": {"id": message.channel}}
+        payload |= {"trigger_id": uuid.uuid4().hex}
+        payload |= {
+            "team": {"id": TEAM},
+            "user": {"id": user, "name": PEOPLE[user]},
+            "channel": {"id": message.channel},
+        }
         payload |= {"message": message.as_json(), "response_url": self._new_response_url()}
         return await self._deliver("interactive", self._next_ts(), message.channel, [payload])
 
@@ -595,7 +778,7 @@ async def read_arguments(request: web.Request) -> Json:
     if request.content_type == "application/json":
         return dict(request.query) | await request.json()
     given: Json = dict(request.query) | dict(await request.post())
-    structured = {name for name in ("blocks", "metadata", "prompts", "attachments") if name in given}
+    structured = {name for name in ("blocks", "metadata", "prompts", "attachments", "view", "files") if name in given}
     return given | {name: json.loads(given[name]) for name in structured}
 
 

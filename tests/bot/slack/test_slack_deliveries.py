@@ -9,7 +9,8 @@ import pytest
 from bot.rendering import WAITING
 from bot.slack.app import SlackChannel
 from bot.slack.messenger import Messenger
-from bot.slack.renderer import render_answer
+from bot.slack.renderer import Post, render_answer, render_said
+from bot.slack.workspaces import Workspaces, single
 from core.domain.conversation import Answer, Question, SessionKey, Status
 from core.settings import Settings
 from core.storage.engine import Database
@@ -40,7 +41,7 @@ async def turns(settings: Settings) -> AsyncIterator[Turns]:
 @pytest.fixture
 def before(slack: SlackDouble) -> Messenger:
     """The voice of the process that is gone."""
-    return Messenger(slack.bot_token, slack.api_url.rstrip("/"))
+    return Messenger(Workspaces(slack.api_url, single(slack.bot_token)))
 
 
 async def asked(slack: SlackDouble, turns: Turns, *, direct: bool = False) -> Question:

@@ -1,0 +1,80 @@
+"""Finds questions that were asked while nobody listened, and has them answered late, once.
+
+Comes in: the workspaces that are connected. Goes out: messages of the last hours, handed over as if they had just been
+said; questions that were heard before are known by their ids. Started by the channel when it connects, and again when
+its socket was gone.
+"""
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+
+from bot.hearing import Heard
+from bot.slack.failures import reason_of
+from bot.slack.messenger import Messenger
+from bot.slack.reader import PLATFORM, read_message
+from bot.slack.workspaces import Workspace
+from core.answering.presence import Presence
+
+CHANNELS = 100
+"""Channels of a workspace that are looked through, at most."""
+
+MESSAGES = 15
+"""Messages of each; an app that is sold outside of Slack's marketplace gets no more at once."""
+
+THREADS = 20
+"""Conversations of ours whose threads are looked through, the latest first."""
+
+KINDS = "public_channel,private_channel,im,mpim"
+
+_log = logging.getLogger(__name__)
+
+Take = Callable[[Heard], Awaitable[None]]
+
+
+class CatchUp:
+    """Looks back once a workspace is heard again."""
+
+    def __init__(self, presence: Presence, messenger: Messenger, hours: float) -> None:
+        self._presence = presence
+        self._messenger = messenger
+        self._longest = timedelta(hours=hours)
+
+    async def run(self, team: str, bot_user: str, take: Take) -> None:
+        """Hands over what was missed in a workspace. The first time ever there is nothing to look back to."""
+        since = await self._presence.missed_since(PLATFORM, team, self._longest)
+        await self._presence.listening(PLATFORM, team)
+        if since is None or not self._longest:
+            return
+        workspace = await self._messenger.workspace(team)
+        try:
+            async for message in self._said(workspace, team, since):
+                if heard := read_message(message, team=team, bot_user=bot_user):
+                    await take(heard)
+        except SlackApiError as error:
+            _log.warning("what was asked while nobody listened cannot be seen: %s", reason_of(error))
+
+    async def _said(self, workspace: Workspace, team: str, since: datetime) -> AsyncGenerator[dict[str, Any]]:
+        oldest = f"{since.timestamp():.6f}"
+        reply: Any = await workspace.editor.users_conversations(types=KINDS, limit=CHANNELS, exclude_archived=True)
+        channels = {str(channel["id"]): channel for channel in reply["channels"]}
+        for channel, described in channels.items():
+            await workspace.pace.turn("conversations.history")
+            found: Any = await workspace.editor.conversations_history(channel=channel, oldest=oldest, limit=MESSAGES)
+            kind = {"channel": channel, "channel_type": "im" if described.get("is_im") else "channel"}
+            for message in reversed(found["messages"]):
+                yield message | kind
+        for session in await self._presence.recent(PLATFORM, since - self._longest, THREADS):
+            if session.workspace != team or session.channel not in channels or "." not in session.thread:
+                continue
+            await workspace.pace.turn("conversations.replies")
+            found = await workspace.editor.conversations_replies(
+                channel=session.channel, ts=session.thread, oldest=oldest, limit=MESSAGES
+            )
+            direct = channels[session.channel].get("is_im")
+            for message in found["messages"]:
+                if message["ts"] != session.thread and message["ts"] >= oldest:
+                    yield message | {"channel": session.channel, "channel_type": "im" if direct else "channel"}

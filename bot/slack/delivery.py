@@ -1,0 +1,107 @@
+"""Brings answers to people: into the thread, to the asker alone, or to the maintainers, as the question wants it.
+
+Comes in: questions with their answers, and where something stands already. Goes out: messages through the messenger,
+and the note that it was done. Used by the actions.
+"""
+
+import logging
+from collections.abc import Mapping
+
+from slack_bolt.async_app import AsyncRespond
+
+from bot.slack.failures import OUT_OF_REACH
+from bot.slack.messenger import NOTHING_POSTED, Messenger
+from bot.slack.reader import read_stamp
+from bot.slack.renderer import Post, render_answer, render_draft, render_private, render_question
+from core.answering.aftercare import Aftercare
+from core.answering.presence import Presence
+from core.answering.service import AnsweringService
+from core.domain.conversation import Answer, Manner, Question, SessionKey
+
+_log = logging.getLogger(__name__)
+
+
+class Delivery:
+    """The last step of a turn."""
+
+    def __init__(
+        self, service: AnsweringService, presence: Presence, aftercare: Aftercare, messenger: Messenger
+    ) -> None:
+        self._service = service
+        self._presence = presence
+        self._aftercare = aftercare
+        self._messenger = messenger
+        self._responses: dict[str, AsyncRespond] = {}
+
+    def expect(self, question: Question, respond: AsyncRespond) -> None:
+        """Remembers how the asker of a slash command can be answered alone."""
+        self._responses[question.event_id] = respond
+
+    async def reopen(self, question: Question, placement: str) -> None:
+        """Shows that a reworded question is looked into again, where its answer stands."""
+        if placement and question.manner is Manner.REPLY:
+            await self._messenger.reopen(question, first(placement))
+
+    async def deliver(self, question: Question, placement: str, answer: Answer, posted: Mapping[int, str]) -> None:
+        """Brings an answer to where its question wants it, and notes that."""
+        match question.manner:
+            case Manner.PRIVATE:
+                await self._answer_alone(question, render_private(answer))
+            case Manner.DRAFT:
+                await self._draft(question, answer)
+            case Manner.OFFER if not answer.covered:
+                await self._service.withdraw(question.event_id)
+                return
+            case _:
+                places = await self._messenger.finish(question, first(placement), render_answer(answer), posted)
+                if places != placement.split():
+                    await self._service.placed(question, " ".join(places))
+        await self._service.delivered(question)
+
+    async def end(
+        self, question: Question, placement: str, post: Post, posted: Mapping[int, str] = NOTHING_POSTED
+    ) -> None:
+        """Says what became of a question without an answer; offers and drafts end without a word."""
+        if question.manner is Manner.PRIVATE:
+            await self._answer_alone(question, post)
+        elif question.manner is Manner.REPLY:
+            await self._messenger.finish(question, first(placement), [post], posted)
+
+    async def publish(self, question: Question, answer: Answer, asker: str) -> SessionKey:
+        """Posts an answer for all to see: in the thread of its question, or one of its own; gives the conversation."""
+        session = question.session
+        if not read_stamp(question):
+            thread = await self._messenger.announce(session, render_question(asker, question.text))
+            session = SessionKey(session.platform, session.workspace, session.channel, thread)
+        shared = Question(session, question.text, question.event_id, question.author, question.mode)
+        await self._messenger.finish(shared, "", render_answer(answer))
+        return session
+
+    async def _answer_alone(self, question: Question, post: Post) -> None:
+        """Answers where the command was used; after a restart, or when that was long ago, with a message of its own."""
+        respond = self._responses.pop(question.event_id, None)
+        if respond:
+            try:
+                reply = await respond(text=post.text, blocks=post.blocks, replace_original=True)
+                if reply.status_code < 300:  # noqa: PLR2004
+                    return
+            except OUT_OF_REACH as error:
+                _log.warning("a command could not be answered in its own place: %s", error)
+        place = SessionKey(question.session.platform, question.session.workspace, question.session.channel, "")
+        await self._messenger.whisper(place, question.author, post)
+
+    async def _draft(self, question: Question, answer: Answer) -> None:
+        settings = await self._presence.rules(question.session)
+        if not settings.maintainers:
+            _log.warning("a draft for channel %s goes nowhere: set `maintainers`", question.session.channel)
+            return
+        if await self._aftercare.draft_of(answer.message_id):
+            return
+        link = await self._messenger.link(question.session, read_stamp(question)) if read_stamp(question) else ""
+        ts = await self._messenger.say(question.session, render_draft(question, answer, link), settings.maintainers)
+        await self._aftercare.draft(answer.message_id, f"{settings.maintainers}:{ts}")
+
+
+def first(placement: str) -> str:
+    """The first message of an answer."""
+    return placement.partition(" ")[0]
