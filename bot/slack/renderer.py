@@ -50,7 +50,8 @@ def render_stopped(text: str) -> str:
 
 def render_answer(answer: Answer) -> list[str]:
     """The messages of an answer: its text, then the note and the sources. At least one."""
-    return split_markdown(defused(with_footer(answer.text, answer, _link)), PART_LIMIT) or [EMPTY]
+    text = with_footer(answer.text, answer, _link)
+    return [part.shown for part in split_markdown(defused(text), PART_LIMIT)] or [EMPTY]
 
 
 def render_failure(error: AssistantError) -> str:
