@@ -4,8 +4,8 @@ Comes in: domain events and answers. Goes out: Discord's Markdown, in parts that
 """
 
 import re
-from itertools import groupby
 
+from bot.markdown_tables import tables_as_columns_or_lists
 from bot.rendering import EMPTY, progress, with_footer, with_stop_note
 from bot.splitting import split_markdown
 from core.domain.conversation import Answer
@@ -26,7 +26,6 @@ NEEDS_MENTION = (
 )
 
 _PINGS = re.compile(r"<(?=@[!&]?\d)|@(?=everyone|here)")
-_SEPARATOR = re.compile(r"^\s*\|?[\s:|-]+\|?\s*$")
 
 
 def render_progress(event: AnswerEvent, text: str) -> str:
@@ -36,8 +35,8 @@ def render_progress(event: AnswerEvent, text: str) -> str:
 
 def render_answer(answer: Answer) -> list[str]:
     """The messages of an answer: its text, then the note and the sources. At least one."""
-    text = with_footer(tables_aligned(answer.text), answer, _link)
-    return split_markdown(defused(text), PART_LIMIT) or [EMPTY]
+    text = with_footer(tables_as_columns_or_lists(answer.text), answer, _link)
+    return [part.shown for part in split_markdown(defused(text), PART_LIMIT)] or [EMPTY]
 
 
 def render_stopped(text: str) -> str:
@@ -71,31 +70,6 @@ def render_refusal(reason: str) -> str:
 def defused(text: str) -> str:
     """The text with a zero-width space where it would ping somebody."""
     return _PINGS.sub(lambda found: found[0] + "\u200b", text)
-
-
-def tables_aligned(text: str) -> str:
-    """The text with its tables as aligned columns in a code block: Discord does not draw Markdown tables."""
-    fenced = False
-    kinds: list[tuple[bool, str]] = []
-    for line in text.split("\n"):
-        fenced ^= line.lstrip().startswith(("```", "~~~"))
-        kinds.append((not fenced and line.lstrip().startswith("|"), line))
-    out: list[str] = []
-    for is_table, group in groupby(kinds, key=lambda kind: kind[0]):
-        lines = [line for _, line in group]
-        out += _aligned(lines) if is_table and len(lines) > 1 else lines
-    return "\n".join(out)
-
-
-def _aligned(lines: list[str]) -> list[str]:
-    rows = [
-        [cell.strip().replace("`", "").replace("**", "") for cell in line.strip().strip("|").split("|")]
-        for line in lines
-        if not _SEPARATOR.match(line)
-    ]
-    widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(max(map(len, rows), default=0))]
-    padded = ["  ".join(cell.ljust(widths[i]) for i, cell in enumerate(row)).rstrip() for row in rows]
-    return ["```", *padded, "```"]
 
 
 def _link(label: str, address: str) -> str:

@@ -127,7 +127,9 @@ def render_draft(question: Question, answer: Answer, link: str) -> Post:
     asked = "\n".join(f"> {line}" for line in defused(question.text)[:MRKDWN_LIMIT].splitlines())
     where = f"[A question]({link})" if link else "A question"
     parts = _parts(answer)
-    shown = split_markdown(f"{where} in a channel that I only draft for:\n{asked}\n\n{parts[0].text}", PART_LIMIT)[0]
+    shown = split_markdown(f"{where} in a channel that I only draft for:\n{asked}\n\n{parts[0].text}", PART_LIMIT)[
+        0
+    ].shown
     buttons = [_button(POST, POST_ACTION, answer.message_id), _button(DISCARD, DISCARD_ACTION, answer.message_id)]
     return Post(shown, [*render_said(shown), _about(answer), _actions(*buttons)])
 
@@ -161,7 +163,7 @@ def render_refusal(reason: str) -> str:
 
 def render_why(told: Told) -> list[Block]:
     """What an answer was made of."""
-    return render_said(split_markdown(defused(why(told, _link)), PART_LIMIT)[0])
+    return render_said(split_markdown(defused(why(told, _link)), PART_LIMIT)[0].shown)
 
 
 def render_call(summary: Summary, person: str, helpers: str) -> Post:
@@ -205,7 +207,7 @@ def defused(text: str) -> str:
 def _parts(answer: Answer) -> list[Post]:
     """The text and its footer as messages without buttons."""
     text, below = defused(answer.text), defused(footer(answer, _link))
-    parts = split_markdown(text, PART_LIMIT) or [EMPTY]
+    parts = [part.shown for part in split_markdown(text, PART_LIMIT)] or [EMPTY]
     if len(parts) > PARTS:
         whole = "\n\n".join(filter(None, [text, below]))
         note = f"_The rest is in the file {FILE_NAME}, with all of the answer._"
