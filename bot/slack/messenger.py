@@ -2,9 +2,11 @@
 
 Comes in: questions and rendered messages. Goes out: calls of Slack's Web API, paced below its rates. Posting is
 repeated only when Slack said that it refused (429); an edit can be repeated safely, so it is after 5xx and lost
-connections too. What is posted for a question says so in its metadata, so that after a crash it is found instead of posted again.
+connections too. What is posted for a question says so in its metadata, so that after a crash it is found instead of
+posted again.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -14,9 +16,9 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 
 from bot.rendering import WAITING
-from bot.slack.failures import OUT_OF_REACH, reason_of
+from bot.slack.failures import OUT_OF_REACH, is_passing, reason_of
 from bot.slack.reader import read_stamp
-from bot.slack.renderer import FILE_NAME, Post, render_progress, render_working
+from bot.slack.renderer import FILE_NAME, STOP_ACTION, Post, render_progress, render_working
 from bot.slack.streams import Streams
 from bot.slack.workspaces import Workspace, Workspaces
 from core.domain.conversation import Question, SessionKey
@@ -39,6 +41,12 @@ LOOKED_THROUGH = 200
 
 STREAMING = "streaming_state_conflict"
 """Slack does not let a message be edited whose stream has not ended: that of a process that is gone."""
+
+GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
+"""Slack's reasons why a message can no longer be edited; the answer is posted anew then."""
+
+PATIENCE = (1, 3, 9)
+"""Seconds before a final edit that Slack refused for the moment is made again."""
 
 NOTHING_POSTED: Mapping[int, str] = MappingProxyType({})
 
@@ -72,7 +80,8 @@ class Messenger:
     async def posted(self, question: Question) -> dict[int, str]:
         """What stands in the thread for a question already: the `ts` of each part.
 
-        A message of ours without metadata is a stream that a stopped process had just begun.
+        A message of ours without metadata is a stream that a stopped process had just begun: its button names the
+        question, where Slack shows it.
         """
         session = question.session
         workspace = await self._of(session)
@@ -92,7 +101,7 @@ class Messenger:
             payload: dict[str, Any] = metadata.get("event_payload", {})
             if payload.get("question") == question.event_id:
                 found[int(payload["part"])] = str(message["ts"])
-            elif message.get("bot_id") == me and not metadata and session.thread:
+            elif message.get("bot_id") == me and not metadata and _may_be_of(message, question):
                 found.setdefault(0, str(message["ts"]))
         return found
 
@@ -168,9 +177,7 @@ class Messenger:
         places: list[str] = []
         for number, post in enumerate(posts):
             place = posted.get(number) or (ts if number == 0 else "")
-            if place:
-                await self.edit(question.session, place, post, _mark(question.event_id, number))
-            else:
+            if not (place and await self._put(question, place, post, number)):
                 place = await self._post(question, number, post)
             places.append(place)
             if post.file and not await self._upload(question.session, post.file):
@@ -232,6 +239,22 @@ class Messenger:
         )
         return str(reply["ts"])
 
+    async def _put(self, question: Question, ts: str, post: Post, number: int) -> bool:
+        """Whether a message could be edited; what Slack refuses for the moment is tried again."""
+        for seconds in (*PATIENCE, None):
+            try:
+                await self.edit(question.session, ts, post, _mark(question.event_id, number))
+            except SlackApiError as error:
+                if reason_of(error) in GONE:
+                    return False
+                if seconds is None or not is_passing(error):
+                    raise
+                _log.info("Slack does not take an answer yet (%s); again in %d s", reason_of(error), seconds)
+                await asyncio.sleep(seconds)
+            else:
+                return True
+        return False
+
     async def _upload(self, session: SessionKey, text: str) -> bool:
         """Whether a long answer could be sent as a file."""
         workspace = await self._of(session)
@@ -263,6 +286,14 @@ class Messenger:
 
     async def _of(self, session: SessionKey) -> Workspace:
         return await self._workspaces.of(session.workspace)
+
+
+def _may_be_of(message: dict[str, Any], question: Question) -> bool:
+    """Whether a stream may have been begun for a question."""
+    blocks: list[dict[str, Any]] = message.get("blocks") or []
+    buttons = [element for block in blocks if block["type"] == "actions" for element in block["elements"]]
+    named = [button["value"] for button in buttons if button.get("action_id") == STOP_ACTION]
+    return not blocks or question.event_id in named
 
 
 def _mark(event_id: str, part: int) -> dict[str, Any]:

@@ -6,7 +6,6 @@ Limits: 12,000 characters of all Markdown blocks of a message and some 13,200 of
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -275,8 +274,3 @@ def _link(label: str, address: str) -> str:
 
 def _within(text: str) -> str:
     return text if len(text) <= PART_LIMIT else f"{text[:PART_LIMIT]}…"
-
-
-def texts(posts: Sequence[Post]) -> list[str]:
-    """What people read of messages."""
-    return [post.text for post in posts]

@@ -1,7 +1,11 @@
+from datetime import UTC, datetime
+
 import pytest
 
-from bot.slack.reader import Heard, Payload, read_command, read_message, readable
-from core.domain.conversation import Mode, SessionKey
+from bot.hearing import Heard
+from bot.slack.reader import Payload, Reworded, read_command, read_message, read_rewording, readable
+from bot.uploads import FILES_ALONE, Upload
+from core.domain.conversation import Manner, Mode, SessionKey
 
 BOT = "U0BOT"
 
@@ -25,7 +29,7 @@ def test_mention_opens_a_session_in_its_own_thread() -> None:
     heard = read("<@U0BOT> what is drift?")
 
     assert heard is not None
-    assert not heard.follow_up
+    assert (heard.mentioned, heard.in_thread) == (True, False)
     assert heard.question.session == SessionKey("slack", "T1", "C1", "5.1")
     assert (heard.question.text, heard.question.author, heard.question.mode) == ("what is drift?", "U1", Mode.AGENT)
 
@@ -35,7 +39,7 @@ def test_mention_in_a_thread_keeps_the_thread() -> None:
 
     assert heard is not None
     assert heard.question.session.thread == "2.0"
-    assert not heard.follow_up
+    assert (heard.mentioned, heard.in_thread) == (True, True)
 
 
 def test_both_events_of_one_mention_are_one_question() -> None:
@@ -55,11 +59,11 @@ def test_same_moment_in_two_channels_is_two_questions() -> None:
     assert one.question.event_id != other.question.event_id
 
 
-def test_reply_in_a_thread_is_a_follow_up() -> None:
+def test_reply_in_a_thread_is_said_there_and_not_to_us() -> None:
     heard = read("and on S3?", thread_ts="2.0")
 
     assert heard is not None
-    assert heard.follow_up
+    assert (heard.addressed, heard.in_thread, heard.to_others) == (False, True, False)
     assert heard.question.session == SessionKey("slack", "T1", "C1", "2.0")
 
 
@@ -68,7 +72,7 @@ def test_direct_message_is_for_us_and_one_conversation() -> None:
 
     assert first is not None
     assert second is not None
-    assert not first.follow_up
+    assert first.direct
     assert first.question.session == second.question.session == SessionKey("slack", "T1", "C1", "")
 
 
@@ -82,18 +86,14 @@ def test_thread_in_a_direct_message_is_a_conversation_of_its_own() -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        pytest.param(message("no mention"), id="talk in a channel"),
-        pytest.param(message("<@U2> can you look?", thread_ts="2.0"), id="thread, somebody else is mentioned"),
         pytest.param(message("<@U0BOT> hi", subtype="message_changed"), id="edited"),
         pytest.param(message("<@U0BOT> hi", subtype="message_deleted"), id="deleted"),
         pytest.param(message("<@U0BOT> has joined", subtype="channel_join"), id="joined"),
-        pytest.param(message("<@U0BOT> hi", bot_id="B9"), id="another bot"),
-        pytest.param(message("<@U0BOT> hi", subtype="bot_message", bot_id="B9", user=None), id="old-style bot"),
         pytest.param(message("answer", user=BOT, thread_ts="2.0"), id="our own"),
         pytest.param({"type": "message", "channel": "C1", "ts": "5.1", "hidden": True}, id="nobody"),
     ],
 )
-def test_what_is_not_for_us_is_ignored(event: Payload) -> None:
+def test_what_nobody_said_is_ignored(event: Payload) -> None:
     assert read_message(event, team="T1", bot_user=BOT) is None
 
 
@@ -101,7 +101,7 @@ def test_mention_of_us_and_of_somebody_else_is_for_us() -> None:
     heard = read("<@U0BOT> tell <@U2> about drift", thread_ts="2.0")
 
     assert heard is not None
-    assert not heard.follow_up
+    assert (heard.mentioned, heard.to_others) == (True, True)
     assert heard.question.text == "tell @U2 about drift"
 
 
@@ -130,10 +130,74 @@ def test_markup_becomes_plain_text(markup: str, plain: str) -> None:
     assert readable(markup, BOT) == plain
 
 
-def test_command_is_a_question_under_the_message_that_announced_it() -> None:
+@pytest.mark.parametrize("group", ["<!here>", "<!subteam^S1|@team>", "<!channel>"])
+def test_what_is_said_to_a_group_is_said_to_others(group: str) -> None:
+    heard = read(f"{group} who knows drift?", thread_ts="2.0")
+
+    assert heard is not None
+    assert heard.to_others
+
+
+@pytest.mark.parametrize("more", [{"bot_id": "B9"}, {"subtype": "bot_message", "bot_id": "B9", "user": None}])
+def test_bot_is_heard_as_one(more: Payload) -> None:
+    heard = read("<@U0BOT> hi", **more)
+
+    assert heard is not None
+    assert heard.bot == "B9"
+
+
+def test_time_of_a_question_is_that_of_its_message() -> None:
+    heard = read("<@U0BOT> hi", ts="1700000000.000100")
+
+    assert heard is not None
+    assert heard.question.asked_at == datetime(2023, 11, 14, 22, 13, 20, 100, UTC)
+
+
+def test_files_without_words_ask_what_is_wrong() -> None:
+    file = {"name": "job.log", "url_private_download": "https://files.slack.com/job.log", "size": 9}
+
+    heard = read("<@U0BOT>", files=[file], subtype="file_share")
+
+    assert heard is not None
+    assert heard.question.text == FILES_ALONE
+    assert heard.uploads == (Upload("job.log", "https://files.slack.com/job.log", "", 9),)
+
+
+def edited(before: str, after: str, *, seconds: float = 5.0, **more: object) -> Reworded | None:
+    now = message(after, edited={"user": "U1", "ts": str(5.1 + seconds)}, **more)
+    event = {"channel": "C1", "channel_type": "channel", "message": now, "previous_message": message(before)}
+    return read_rewording(event, team="T1", bot_user=BOT)
+
+
+def test_rewording_names_the_question_that_it_replaces() -> None:
+    reworded = edited("<@U0BOT> what is dirft?", "<@U0BOT> what is drift?")
+
+    assert reworded is not None
+    assert reworded.event_id == "slack:T1:C1:5.1"
+    assert (reworded.heard.question.text, reworded.heard.question.event_id) == (
+        "what is drift?",
+        "slack:T1:C1:5.1:edit:10.1",
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "more"),
+    [
+        pytest.param("<@U0BOT> hi", "<@U0BOT> hi", {}, id="a preview unfolded"),
+        pytest.param("<@U0BOT> hi", "<@U0BOT> ho", {"seconds": 61.0}, id="long after it was asked"),
+        pytest.param("hi", "ho", {"user": BOT}, id="our own"),
+        pytest.param("hi", "ho", {"bot_id": "B9"}, id="a bot"),
+    ],
+)
+def test_edit_that_rewords_no_question_is_ignored(before: str, after: str, more: Payload) -> None:
+    assert edited(before, after, **more) is None
+
+
+def test_command_is_a_question_for_its_asker_alone() -> None:
     command = {"team_id": "T1", "channel_id": "C1", "user_id": "U1", "trigger_id": "9", "text": " what &amp; why? "}
 
-    question = read_command(command, thread="7.0", mode=Mode.CREW)
+    question = read_command(command, mode=Mode.CREW)
 
-    assert question.session == SessionKey("slack", "T1", "C1", "7.0")
+    assert question.session == SessionKey("slack", "T1", "C1", "command:9")
     assert (question.text, question.author, question.mode) == ("what & why?", "U1", Mode.CREW)
+    assert question.manner is Manner.PRIVATE

@@ -27,8 +27,12 @@ def citation(
     return Citation(number, "p", title, (title, heading), address, 0.8, "quote")
 
 
+def shown(answer: Answer) -> list[str]:
+    return [post.text for post in render_answer(answer)]
+
+
 def test_answer_ends_with_its_numbered_sources() -> None:
-    [text] = render_answer(Answer("Set it to 0.2 [1].", (citation(), citation(2, "Gauges", "", "https://x.test/b c"))))
+    [text] = shown(Answer("Set it to 0.2 [1].", (citation(), citation(2, "Gauges", "", "https://x.test/b c"))))
 
     assert text == (
         "Set it to 0.2 [1].\n\n**Sources**\n- [1] [Drift — Thresholds](https://x.test/a)\n"
@@ -37,30 +41,30 @@ def test_answer_ends_with_its_numbered_sources() -> None:
 
 
 def test_note_stands_between_text_and_sources() -> None:
-    [text] = render_answer(Answer("Yes.", (citation(),), note="Quoted."))
+    [text] = shown(Answer("Yes.", (citation(),), note="Quoted."))
 
     assert text.index("Yes.") < text.index("_Quoted._") < text.index("**Sources**")
 
 
 def test_uncovered_answer_names_the_nearest_pages_without_numbers() -> None:
-    [text] = render_answer(Answer("Not covered.", (citation(),), covered=False))
+    [text] = shown(Answer("Not covered.", (citation(),), covered=False))
 
     assert "The nearest pages:\n- [Drift — Thresholds](https://x.test/a)" in text
     assert "**Sources**" not in text
 
 
 def test_answer_without_sources_is_its_text() -> None:
-    assert render_answer(Answer("42")) == ["42"]
+    assert shown(Answer("42")) == ["42"]
 
 
 def test_brackets_in_a_title_do_not_break_its_link() -> None:
-    [text] = render_answer(Answer("Yes.", (citation(title="Arrays [1]", heading=""),)))
+    [text] = shown(Answer("Yes.", (citation(title="Arrays [1]", heading=""),)))
 
     assert "- [1] [Arrays (1)](https://x.test/a)" in text
 
 
 def test_there_is_a_message_even_for_an_empty_answer() -> None:
-    assert [part for part in render_answer(Answer("")) if part.strip()]
+    assert [part for part in shown(Answer("")) if part.strip()]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +77,7 @@ def test_there_is_a_message_even_for_an_empty_answer() -> None:
 def test_answer_pings_nobody(ping: str) -> None:
     cited = citation(title=ping, heading=ping)
 
-    [text] = render_answer(Answer(f"Hello {ping}, look", (cited,)))
+    [text] = shown(Answer(f"Hello {ping}, look", (cited,)))
 
     assert not PINGS.search(text)
     assert text.replace("\u200b", "").startswith(f"Hello {ping}, look")
@@ -131,8 +135,8 @@ def test_failure_is_the_sentence_for_people_and_not_the_detail() -> None:
     assert render_failure(ModelError("The model is down.", detail="10.0.0.7")) == ":warning: The model is down."
 
 
-def test_question_of_a_command_is_quoted_with_the_asker() -> None:
-    assert render_question("ada", "one\ntwo") == "**ada** asks:\n> one\n> two"
+def test_question_of_a_shared_answer_is_quoted_with_the_asker() -> None:
+    assert render_question("ada", "one\ntwo") == "**ada** asked:\n> one\n> two"
 
 
 def test_refusal_says_what_to_do() -> None:
@@ -141,7 +145,7 @@ def test_refusal_says_what_to_do() -> None:
 
 def test_long_answer_keeps_its_code_whole_in_every_message() -> None:
     code = "\n".join(f"print({n})  # a line of some length, so that there are enough characters" for n in range(400))
-    parts = render_answer(Answer(f"Look [1]:\n\n```python\n{code}\n```\n\nDone.", (citation(),)))
+    parts = shown(Answer(f"Look [1]:\n\n```python\n{code}\n```\n\nDone.", (citation(),)))
 
     assert len(parts) > 1
     assert all(len(part) <= MARKDOWN_LIMIT for part in parts)
@@ -153,6 +157,7 @@ def test_long_answer_keeps_its_code_whole_in_every_message() -> None:
 
 @given(st.text(max_size=30_000))
 def test_every_answer_fits_and_pings_nobody(text: str) -> None:
-    for part in render_answer(Answer(text, (citation(),))):
-        assert 0 < len(part) <= MARKDOWN_LIMIT
-        assert not PINGS.search(part)
+    for post in render_answer(Answer(text, (citation(),))):
+        markdown = [block["text"] for block in post.blocks if block["type"] == "markdown"]
+        assert 0 < sum(map(len, markdown)) <= MARKDOWN_LIMIT
+        assert not PINGS.search(post.text)
