@@ -113,7 +113,10 @@ def _text(name: str, media_type: str, raw: bytes) -> str:
         return extract(raw, name=name, media_type=media_type).text
     if b"\x00" in raw[:4096] and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise Unreadable("The file is no text.")
-    return decode(raw, "")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:  # cut in the middle of a character, or another encoding
+        return decode(raw, "")
 
 
 def _problem(name: str, raw: bytes) -> str:

@@ -26,6 +26,7 @@ TRACEBACK = """\x1b[31mTraceback (most recent call last):\x1b[0m
 ModuleNotFoundError: No module named 'mlflow'
 """
 TOKEN = "ghp_" + "a1B2" * 10
+GREETING = "print('Schöne Grüße über die Straße, an alle Bäcker in Köln und Münster')"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 64
 
 
@@ -52,7 +53,7 @@ def test_log_is_read_without_its_colours() -> None:
 @pytest.mark.parametrize(
     ("name", "raw", "text"),
     [
-        ("train.py", "print('ä')".encode("latin-1"), "print('ä')"),
+        ("train.py", GREETING.encode("latin-1"), GREETING),
         ("run.yaml", "name: drift\n".encode("utf-16"), "name: drift\n"),
         ("Dockerfile", b"FROM python:3.11", "FROM python:3.11"),
         ("notes.md", b"# Notes", "# Notes"),
