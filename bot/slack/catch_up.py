@@ -7,7 +7,8 @@ its socket was gone.
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
@@ -53,7 +54,8 @@ class CatchUp:
         try:
             async for message in self._said(workspace, team, since):
                 if heard := read_message(message, team=team, bot_user=bot_user):
-                    await take(heard)
+                    asked_at = datetime.fromtimestamp(float(message["ts"]), UTC)
+                    await take(replace(heard, question=replace(heard.question, asked_at=asked_at)))
         except SlackApiError as error:
             _log.warning("what was asked while nobody listened cannot be seen: %s", reason_of(error))
 

@@ -7,7 +7,6 @@ Pure: it neither asks Slack nor remembers.
 import html
 import re
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from bot.hearing import Heard
@@ -57,7 +56,6 @@ def read_message(event: Payload, *, team: str, bot_user: str) -> Heard | None:
         text=said or (FILES_ALONE if uploads else ""),
         event_id=question_id(team, event["channel"], event["ts"]),
         author=str(author),
-        asked_at=datetime.fromtimestamp(float(event["ts"]), UTC),
     )
     return Heard(
         question,

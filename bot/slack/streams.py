@@ -68,7 +68,7 @@ class Streams:
         Raises SlackApiError when we may not post there at all.
         """
         session = question.session
-        if not (workspace.streams and session.thread and workspace.pace.left("chat.startStream")):
+        if not (workspace.streams and session.thread and question.author and workspace.pace.left("chat.startStream")):
             return None
         await workspace.pace.turn("chat.startStream")
         chat = await workspace.client.chat_stream(

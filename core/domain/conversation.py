@@ -74,7 +74,7 @@ class Attachment:
 class Question:
     """What somebody asked, and where. `event_id` is the same for every delivery of the same question.
 
-    `asked_at` is there when the platform says when it was asked.
+    `asked_at` is there when it was asked while nobody listened.
     """
 
     session: SessionKey

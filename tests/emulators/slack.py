@@ -155,6 +155,7 @@ class Workspace:
 
     def __init__(self) -> None:
         self.address = ""
+        self.streams = True
         self.scopes: list[str] = [*SCOPES.split()]
         self.stored: list[Message] = []
         self.calls: list[Call] = []
@@ -445,12 +446,15 @@ class WebApi(SocketMode):
         return {"channel": message.channel, "ts": message.ts, "text": text, "message": message.as_json()}
 
     def _start_stream(self, a: Json) -> Json:
+        if not self.streams:
+            raise Refusal("unknown_method")
         channel = self._channel(a)
         if not a.get("thread_ts"):
             raise Refusal("invalid_arguments", "a stream without a thread")
         if not channel.startswith("D") and not (a.get("recipient_team_id") and a.get("recipient_user_id")):
             raise Refusal("missing_recipient_user_id", "a stream in a channel for nobody")
         message = self._store(channel, BOT_USER, "", a["thread_ts"], streaming=True)
+        self._enqueue("events_api", event_payload(message.as_json(), channel, message.ts))
         self._grow(message, a)
         return {"channel": channel, "ts": message.ts}
 

@@ -5,18 +5,21 @@ from collections.abc import Callable
 import pytest
 
 from bot.rendering import WAITING
-from bot.slack import messenger
 from bot.slack.app import SlackChannel
-from bot.slack.renderer import MARKDOWN_LIMIT
 from core.settings import Settings
 from tests.bot.slack.conversation import answered, buttons, settled
 from tests.emulators.language_model import Cut, Failure, Hang, ScriptedModel, Text, ToolCall
-from tests.emulators.slack import BOT_USER, SlackDouble, event_payload
+from tests.emulators.slack import BOT_USER, Json, Message, SlackDouble, event_payload, flatten
 
 PUSH = "How do I push a model to Quillstore?"
 BEGINNING = "To store a model in Quillstore, call"
 WAITING_JOB = "Why does a Drumline job stay in the state waiting?"
 NO_WORDS = {"type": "message", "subtype": "file_share", "user": "U0ADA", "files": [{"id": "F1"}], "text": ""}
+
+
+def answers_alone(slack: SlackDouble) -> list[Json]:
+    """What those who used a command were answered, alone."""
+    return [body for bodies in slack.response_urls.values() for body in bodies if "**Sources**" in str(body)]
 
 
 async def test_mention_is_answered_once_in_its_thread(channel: SlackChannel, slack: SlackDouble) -> None:
@@ -37,9 +40,21 @@ async def test_sign_of_life_comes_before_the_answer(channel: SlackChannel, slack
     await slack.wait_for(lambda s: answered(s, act.ts))
 
     [reply] = slack.bot_messages()
-    assert reply.edits[0] == WAITING
-    assert next(call.method for call in slack.calls if call.method.startswith("chat.")) == "chat.postMessage"
-    assert all(edit.strip() for edit in reply.edits)
+    assert next(call.method for call in slack.calls if call.method.startswith("chat.")) == "chat.startStream"
+    assert reply.tasks["task-0"]["title"] == "Looking into it…"
+
+
+async def test_sign_of_life_is_a_message_where_slack_does_not_stream(channel: SlackChannel, slack: SlackDouble) -> None:  # noqa: ARG001
+    slack.streams = False
+    act = await slack.mention(PUSH)
+    await slack.wait_for(lambda s: answered(s, act.ts))
+    again = await slack.mention(PUSH)
+    await slack.wait_for(lambda s: answered(s, again.ts))
+
+    first, _ = slack.bot_messages()
+    assert first.edits[0] == WAITING
+    assert all(edit.strip() for edit in first.edits)
+    assert sum(call.method == "chat.startStream" for call in slack.calls) == 1, "refused once"
 
 
 async def test_sign_of_life_stands_while_the_model_still_thinks(
@@ -140,7 +155,7 @@ async def test_two_threads_are_answered_side_by_side(
 @pytest.mark.parametrize(
     "event",
     [
-        {"type": "message", "subtype": "message_changed", "message": {"user": "U0ADA", "text": f"<@{BOT_USER}> hi"}},
+        {"type": "message", "subtype": "message_changed", "message": {"user": "U0ADA", "text": "hi", "ts": "1.0"}},
         {"type": "message", "subtype": "message_deleted", "deleted_ts": "1.0"},
         {"type": "message", "subtype": "bot_message", "bot_id": "B9", "text": f"<@{BOT_USER}> hi", "ts": "1.0"},
         {"type": "message", "subtype": "channel_join", "user": "U0LIN", "text": f"<@{BOT_USER}> joined", "ts": "1.0"},
@@ -253,14 +268,15 @@ async def test_long_answer_arrives_whole_in_several_messages(
 
     parts = [message.text for message in slack.bot_messages(thread_ts=act.ts)]
     assert len(parts) == 3
-    assert all(len(part) <= MARKDOWN_LIMIT and part.count("```") == 2 for part in parts)
+    assert all(part.count("```") == 2 for part in parts)
     assert [line for part in parts for line in part.split("\n") if line.startswith("line ")] == code.split("\n")
 
 
-@pytest.mark.parametrize("method", ["chat.update", "chat.postMessage"])
+@pytest.mark.parametrize("method", ["chat.startStream", "chat.stopStream", "chat.update", "chat.postMessage"])
 async def test_too_many_requests_is_waited_out_without_a_double_post(
     channel: SlackChannel, slack: SlackDouble, method: str  # noqa: ARG001
 ) -> None:  # fmt: skip
+    slack.streams = method != "chat.postMessage"
     slack.fail(method, "ratelimited", times=2, retry_after=1)
     act = await slack.mention(PUSH)
     await slack.wait_for(lambda s: answered(s, act.ts), timeout=20)
@@ -272,7 +288,7 @@ async def test_too_many_requests_is_waited_out_without_a_double_post(
 
 
 @pytest.mark.parametrize("error", ["http_500", "fatal_error", "internal_error"])
-async def test_progress_that_slack_refuses_does_not_cost_the_answer(
+async def test_edit_that_slack_refuses_for_the_moment_does_not_cost_the_answer(
     channel: SlackChannel, slack: SlackDouble, error: str  # noqa: ARG001
 ) -> None:  # fmt: skip
     slack.fail("chat.update", error)
@@ -284,35 +300,36 @@ async def test_progress_that_slack_refuses_does_not_cost_the_answer(
 # commands
 
 
-async def test_command_opens_a_thread_of_its_own(channel: SlackChannel, slack: SlackDouble) -> None:  # noqa: ARG001
+async def test_command_is_answered_to_its_asker_alone(channel: SlackChannel, slack: SlackDouble) -> None:  # noqa: ARG001
     await slack.slash("/ask", PUSH)
+    [shown] = await slack.wait_for(answers_alone)
+
+    assert "quill push churn" in flatten(shown["blocks"])
+    assert shown["replace_original"]
+    assert slack.bot_messages() == []
+
+
+async def test_crew_command_is_answered_by_the_crew(channel: SlackChannel, slack: SlackDouble) -> None:  # noqa: ARG001
+    await slack.slash("/crew", PUSH)
+    [shown] = await slack.wait_for(answers_alone)
+
+    assert "crew · index of" in flatten(shown["blocks"])
+
+
+async def test_shared_answer_stands_in_a_thread_where_the_conversation_goes_on(
+    channel: SlackChannel, slack: SlackDouble  # noqa: ARG001
+) -> None:  # fmt: skip
+    await slack.slash("/ask", PUSH)
+    [shown] = await slack.wait_for(answers_alone)
+    await slack.click("share", Message("C0HELP", "0", BOT_USER, "", blocks=shown["blocks"]))
     await slack.wait_for(lambda s: any("**Sources**" in m.text for m in s.bot_messages()))
 
     announced, reply = slack.bot_messages()
-    assert (announced.thread_ts, announced.text) == (None, f"**ada** asks:\n> {PUSH}")
+    assert (announced.thread_ts, announced.text) == (None, f"**ada** asked:\n> {PUSH}")
     assert reply.thread_ts == announced.ts
     assert "quill push churn" in reply.text
-
-
-async def test_conversation_goes_on_in_the_thread_of_a_command(channel: SlackChannel, slack: SlackDouble) -> None:  # noqa: ARG001
-    await slack.slash("/ask", PUSH)
-    await slack.wait_for(lambda s: any("**Sources**" in m.text for m in s.bot_messages()))
-    thread = slack.bot_messages()[0].ts
-    await slack.say("and then?", thread_ts=thread)
-
-    await slack.wait_for(lambda s: answered(s, thread, 2))
-
-
-async def test_crew_command_is_answered_by_the_crew(
-    channel: SlackChannel, slack: SlackDouble, monkeypatch: pytest.MonkeyPatch  # noqa: ARG001
-) -> None:  # fmt: skip
-    monkeypatch.setattr(messenger, "EDIT_SECONDS", 0)  # every step is shown, however quick the machine is
-    await slack.slash("/crew", PUSH)
-    await slack.wait_for(lambda s: any("**Sources**" in m.text for m in s.bot_messages()), timeout=60)
-
-    announced, reply = slack.bot_messages()
-    assert reply.thread_ts == announced.ts
-    assert any("MLOps Research Specialist" in edit for edit in reply.edits)
+    await slack.say("and then?", thread_ts=announced.ts)
+    await slack.wait_for(lambda s: answered(s, announced.ts, 2))
 
 
 @pytest.mark.parametrize(("command", "text"), [("/ask", ""), ("/crew", "  "), ("/ask", "x" * 9_000)])
@@ -328,23 +345,15 @@ async def test_command_without_a_question_is_told_to_the_asker_alone(
     assert slack.bot_messages() == []
 
 
-async def test_command_where_we_may_not_post_is_told_to_the_asker_alone(
+async def test_command_whose_own_place_is_gone_is_answered_alone_all_the_same(
     channel: SlackChannel, slack: SlackDouble  # noqa: ARG001
 ) -> None:  # fmt: skip
-    slack.fail("chat.postMessage", "not_in_channel")
-    await slack.slash("/ask", PUSH)
-    [told] = await slack.wait_for(lambda s: next(iter(s.response_urls.values())))
+    act = await slack.slash("/ask", PUSH)
+    del slack.response_urls[act.payloads[0]["response_url"]]
+    [shown] = await slack.wait_for(lambda s: s.ephemerals)
 
-    assert "not_in_channel" in told["text"]
-    assert "`/invite`" in told["text"]
-    assert slack.bot_messages() == []
-
-
-async def test_long_question_of_a_command_is_announced_and_answered(channel: SlackChannel, slack: SlackDouble) -> None:  # noqa: ARG001
-    await slack.slash("/ask", f"{PUSH} " + "Please. " * 800)
-    await slack.wait_for(lambda s: len(s.bot_messages()) == 2 and len(s.bot_messages()[1].edits) > 0)
-
-    assert len(slack.bot_messages()[0].text) <= MARKDOWN_LIMIT
+    assert (shown.channel, shown.user) == ("C0HELP", "U0ADA")
+    assert "quill push churn" in shown.text
 
 
 # the connection

@@ -1,5 +1,3 @@
-from datetime import UTC, datetime
-
 import pytest
 
 from bot.hearing import Heard
@@ -144,13 +142,6 @@ def test_bot_is_heard_as_one(more: Payload) -> None:
 
     assert heard is not None
     assert heard.bot == "B9"
-
-
-def test_time_of_a_question_is_that_of_its_message() -> None:
-    heard = read("<@U0BOT> hi", ts="1700000000.000100")
-
-    assert heard is not None
-    assert heard.question.asked_at == datetime(2023, 11, 14, 22, 13, 20, 100, UTC)
 
 
 def test_files_without_words_ask_what_is_wrong() -> None:

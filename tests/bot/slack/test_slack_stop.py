@@ -34,24 +34,25 @@ def responses(slack: SlackDouble) -> list[dict[str, object]]:
     return [body for bodies in slack.response_urls.values() for body in bodies]
 
 
+@pytest.mark.parametrize("streams", [True, False], ids=["stream", "edits"])
 async def test_message_in_the_making_carries_the_button_and_the_answer_does_not(
-    model_channel: SlackChannel, slack: SlackDouble, model: ScriptedModel  # noqa: ARG001
+    model_channel: SlackChannel, slack: SlackDouble, model: ScriptedModel, streams: bool  # noqa: ARG001
 ) -> None:  # fmt: skip
-    model.script(Text("To store a model in Quillstore, call `quill push` [1]."))
-    act = await slack.mention(PUSH)
-    await slack.wait_for(lambda s: answered(s, act.ts))
+    slack.streams = streams
+    act, reply = await begun(slack, model)
 
-    posted, *edits = [call.arguments["blocks"] for call in slack.calls if call.method.startswith("chat.")]
     value = f"slack:T0DOUBLE:C0HELP:{act.ts}"
     stop = {"type": "button", "action_id": "stop", "value": value, "text": {"type": "plain_text", "text": "Stop"}}
-    assert [blocks[-1]["elements"] for blocks in [posted, *edits[:-1]]] == [[stop]] * len(edits)
-    assert [block["type"] for block in edits[-1]] == ["markdown"]
-    assert not buttons(slack.bot_messages()[0])
+    assert buttons(reply) == [stop]
+    await slack.click("stop", reply)
+    await slack.wait_for(lambda s: not buttons(s.bot_messages()[0]))
 
 
+@pytest.mark.parametrize("streams", [True, False], ids=["stream", "edits"])
 async def test_asker_stops_the_answer_and_its_model(
-    model_channel: SlackChannel, slack: SlackDouble, model: ScriptedModel  # noqa: ARG001
+    model_channel: SlackChannel, slack: SlackDouble, model: ScriptedModel, streams: bool  # noqa: ARG001
 ) -> None:  # fmt: skip
+    slack.streams = streams
     act, reply = await begun(slack, model)
 
     await slack.click("stop", reply)
