@@ -221,8 +221,10 @@ class Messenger:
         return str(reply["permalink"])
 
     async def workspace(self, team: str) -> Workspace:
-        """The workspace of a team. Raises ChannelError where the app is not installed."""
-        return await self._workspaces.of(team)
+        """The workspace of a team, with its address. Raises ChannelError where the app is not installed."""
+        workspace = await self._workspaces.of(team)
+        await self._me(workspace)
+        return workspace
 
     async def _post(self, question: Question, part: int, post: Post) -> str:
         session = question.session

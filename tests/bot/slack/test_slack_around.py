@@ -103,9 +103,8 @@ async def test_stream_that_dies_loses_nothing(
     assert reply.text.startswith("To store a model in Quillstore, call `quill push` [1].")
 
 
-async def test_steps_of_the_crew_are_tasks(
-    channel: SlackChannel, slack: SlackDouble, monkeypatch: pytest.MonkeyPatch  # noqa: ARG001
-) -> None:  # fmt: skip
+@pytest.mark.usefixtures("channel")
+async def test_steps_of_the_crew_are_tasks(slack: SlackDouble, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "APPEND_SECONDS", 0)  # every step is shown, however quick the machine is
     act = await slack.mention(PUSH)
     await slack.wait_for(lambda s: answered(s, act.ts))

@@ -57,10 +57,13 @@ async def test_two_people_who_talk_are_left_alone_until_we_are_mentioned(
     channel: SlackChannel, slack: SlackDouble  # noqa: ARG001
 ) -> None:  # fmt: skip
     thread = await a_thread(slack)
-    await slack.say("I think that page is outdated", user="U0LIN", thread_ts=thread)
-    await slack.say("why do you think so?", thread_ts=thread)
-    await slack.say("we moved to S3 last week", user="U0LIN", thread_ts=thread)
-    await settled(slack)
+    for person, words in (
+        ("U0LIN", "I think that page is outdated"),
+        ("U0ADA", "why do you think so?"),
+        ("U0LIN", "we moved to S3 last week"),
+    ):
+        await slack.say(words, user=person, thread_ts=thread)
+        await settled(slack)
     assert len(slack.bot_messages()) == 1
 
     await slack.mention("How do I roll a Quillstore model back?", thread_ts=thread)
@@ -211,10 +214,9 @@ async def test_strange_settings_are_refused_in_words(channel: SlackChannel, slac
 
 async def test_settings_are_changed_by_admins_alone(channel: SlackChannel, slack: SlackDouble) -> None:  # noqa: ARG001
     slack.admins = {"U0LIN"}
-    await slack.slash("/assistant", "settings speaks off")
-    await slack.slash("/assistant", "settings speaks mention", user="U0LIN")
-    await slack.slash("/assistant", "settings")
-    await slack.wait_for(lambda s: all(s.response_urls.values()))
+    for person, words in (("U0ADA", "speaks off"), ("U0LIN", "speaks mention"), ("U0ADA", "")):
+        await slack.slash("/assistant", f"settings {words}", user=person)
+        await slack.wait_for(lambda s: all(s.response_urls.values()))
 
     refused, changed, shown = [body["text"] for bodies in slack.response_urls.values() for body in bodies]
     assert "Nothing was changed." in refused
