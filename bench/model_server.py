@@ -3,7 +3,8 @@
 Answers with about 60 words out of the passages that it was sent, each sentence with the number of its passage; asks for
 `search_mlops_docs` first when tools are offered and no passage came with the question or after it. Streams one word a
 chunk where a stream is asked for; otherwise all at once, after the same time. `POST /pace` sets the milliseconds before
-the first byte and before each word, `GET /calls` counts the calls. Prints its port, and ends when standard input does.
+the first byte and before each word, `GET /calls` counts the calls, `GET /firsts` gives the times of their first words.
+Prints its port, and ends when standard input does.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import json
 import re
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,6 +35,7 @@ class Script:
 
     def __init__(self) -> None:
         self.calls = 0
+        self.firsts: list[float] = []
         self.wait = 0.0
         self.pause = 0.0
 
@@ -43,6 +46,9 @@ class Script:
 
     async def count(self, _: web.Request) -> web.Response:
         return web.json_response(self.calls)
+
+    async def first_words(self, _: web.Request) -> web.Response:
+        return web.json_response(self.firsts)
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
         self.calls += 1
@@ -60,9 +66,11 @@ class Script:
     async def _streamed(self, request: web.Request, text: str) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
-        for word in re.findall(r"\S+\s*", text):
+        for n, word in enumerate(re.findall(r"\S+\s*", text)):
             if self.pause:
                 await asyncio.sleep(self.pause)
+            if not n:
+                self.firsts.append(time.time())
             await response.write(event({"content": word}))
         await response.write(event({}, "stop") + b"data: [DONE]\n\n")
         return response
@@ -119,6 +127,7 @@ async def serve() -> None:
     app.router.add_post("/v1/chat/completions", script.complete)
     app.router.add_post("/pace", script.pace)
     app.router.add_get("/calls", script.count)
+    app.router.add_get("/firsts", script.first_words)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -26,6 +26,10 @@ POPULAR_SINCE = timedelta(days=30)
 EXAMPLE_LENGTH = 120
 """Characters of a question that is shown as an example, at most."""
 
+CHAT_PLATFORMS = ("slack", "discord")
+MOST_PLACES = 500
+"""Channels that are listed, the latest first."""
+
 FORGOTTEN = timedelta(minutes=5)
 """Overlap with what was heard before: the platforms deliver late."""
 
@@ -60,9 +64,17 @@ class Presence:
             return ChannelSettings()
         return await self.settings(address_of(session))
 
-    async def all_settings(self) -> list[tuple[Address, dict[str, Any]]]:
-        """What is set where, and nowhere else."""
-        return await self._channels.all()
+    async def own(self, address: Address) -> dict[str, str]:
+        """What is set at this very address, as words by name."""
+        return {name: _words(value) for name, value in (await self._channels.own(address)).items()}
+
+    async def places(self) -> list[Address]:
+        """Where something is or can be set: workspaces and their channels, in order."""
+        talking = await self._sessions.places(CHAT_PLATFORMS, MOST_PLACES)
+        set_up = [address for address, _ in await self._channels.all()]
+        channels = {*talking, *set_up}
+        workspaces = {replace(address, channel="") for address in channels}
+        return sorted(channels | workspaces, key=lambda a: (a.platform, a.workspace, a.channel))
 
     async def change(self, address: Address, name: str, value: str | None, by: str) -> ChannelSettings:
         """Sets one thing at an address, or with None takes it back; gives what holds there now.

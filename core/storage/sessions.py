@@ -4,12 +4,13 @@ Comes in: addresses and ids. Goes out: domain nouns. Called by HTTP and the cons
 `core.storage.turns`.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, delete, func, or_, select, update
 from sqlalchemy.orm import selectinload
 
-from core.domain.channels import Floor
+from core.domain.channels import Address, Floor
 from core.domain.conversation import Message, Session, SessionKey, Status
 from core.storage.engine import Database
 from core.storage.ids import now
@@ -71,6 +72,14 @@ class Sessions:
         async with self._database.read() as db:
             rows = await db.scalars(query.order_by(SessionRow.updated_at.desc()).limit(limit))
             return [key_of(row) for row in rows]
+
+    async def places(self, platforms: Collection[str], limit: int) -> list[Address]:
+        """The channels in which conversations are held, the latest first."""
+        address = (SessionRow.platform, SessionRow.workspace, SessionRow.channel)
+        query = select(*address).where(SessionRow.platform.in_(platforms)).group_by(*address)
+        async with self._database.read() as db:
+            rows = await db.execute(query.order_by(func.max(SessionRow.updated_at).desc()).limit(limit))
+            return [Address(*row) for row in rows.all()]
 
     async def of_person(self, platform: str, workspace: str, person: str, limit: int) -> list[Session]:
         """The conversations in which a person asked us something, the latest first."""

@@ -158,9 +158,8 @@ async def test_questions_are_suggested_when_the_assistant_is_opened(
     assert ("thread_ts" in suggested) is not agent_view
 
 
-async def test_conversation_with_the_assistant_has_a_status_and_a_title(
-    channel: SlackChannel, slack: SlackDouble
-) -> None:
+@pytest.mark.usefixtures("channel")
+async def test_conversation_with_the_assistant_has_a_status_and_a_title(slack: SlackDouble) -> None:
     root = await slack.direct_message("hello?")
     await slack.wait_for(lambda s: s.bot_messages("D0ADA"))
     await slack.direct_message(PUSH, thread_ts=root.ts)
