@@ -132,17 +132,20 @@ async def _language_model(settings: Settings) -> str:
 
 
 async def _slack(settings: Settings) -> str | None:
-    if settings.slack_bot_token is None:
+    if not settings.speaks_slack:
         return None
-    from bot.slack.app import lacking  # noqa: PLC0415 - only when Slack is on
+    from bot.slack.app import check_app_token, lacking  # noqa: PLC0415 - only when Slack is on
     from bot.slack.failures import OUT_OF_REACH  # noqa: PLC0415
     from bot.slack.workspaces import Workspaces, single  # noqa: PLC0415
 
     app_token = settings.slack_app_token.get_secret_value() if settings.slack_app_token else None
-    token = settings.slack_bot_token.get_secret_value()
-    workspace = Workspaces(settings.slack_api_url, single(token)).new(token)
+    token = settings.slack_bot_token.get_secret_value() if settings.slack_bot_token else None
+    client = Workspaces(settings.slack_api_url, single(token or "")).new(token).client
     try:
-        missing = await lacking(workspace.client, app_token)
+        if token is None:
+            await check_app_token(client, app_token)
+            return f"workspaces install the app at {settings.address}/slack/install"
+        missing = await lacking(client, app_token)
     except OUT_OF_REACH as error:
         raise ChannelError(f"Slack cannot be reached at {settings.slack_api_url}: {error}.") from error
     if missing:

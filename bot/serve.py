@@ -131,7 +131,7 @@ def _channels(services: Services) -> dict[str, Channel]:
     settings = services.settings
     chat = (services.answering, services.presence, services.aftercare)
     channels: dict[str, Channel] = {}
-    if settings.slack_bot_token and "slack" in settings.roles:
+    if settings.speaks_slack and "slack" in settings.roles:
         from bot.slack.app import SlackChannel  # noqa: PLC0415
 
         channels["slack"] = SlackChannel(settings, *chat)
@@ -143,9 +143,12 @@ def _channels(services: Services) -> dict[str, Channel]:
 
 
 def _mount_slack(app: FastAPI, channels: dict[str, Channel]) -> None:
-    endpoint = getattr(channels.get("slack"), "http_endpoint", None)
-    if endpoint:
+    slack = channels.get("slack")
+    if endpoint := getattr(slack, "http_endpoint", None):
         app.add_api_route("/slack/events", endpoint.handle, methods=["POST"], include_in_schema=False)
+    if install := getattr(slack, "install_endpoint", None):
+        for path in ("/slack/install", "/slack/oauth_redirect"):
+            app.add_api_route(path, install.handle, methods=["GET"], include_in_schema=False)
 
 
 async def _run_until_told(

@@ -7,6 +7,7 @@ called when `core` is imported, keeps libraries from phoning home.
 import ipaddress
 import os
 import re
+from base64 import urlsafe_b64decode
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -35,6 +36,8 @@ DEFAULT_MODEL = "all-MiniLM-L6-v2"
 """The embedding model whose weights are installed with the project."""
 
 CRON_FIELDS = 5
+
+FERNET_BYTES = 32
 
 QUIET = {
     "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime calls home within a minute of its first session
@@ -134,6 +137,9 @@ class Settings(BaseSettings):
     slack_bot_token: SecretStr | None = Field(None, description="xoxb-…; switches Slack on.")
     slack_app_token: SecretStr | None = Field(None, description="xapp-…; Socket Mode.")
     slack_signing_secret: SecretStr | None = Field(None, description="HTTP Events API at /slack/events.")
+    slack_client_id: str | None = Field(None, description="Offers the app to several workspaces, at /slack/install.")
+    slack_client_secret: SecretStr | None = Field(None, description="Beside SLACK_CLIENT_ID.")
+    slack_token_key: SecretStr | None = Field(None, description="Key under which the workspaces' tokens are stored.")
     slack_api_url: Url = Field("https://slack.com/api", description="Base address of Slack's Web API.")
 
     chat_owners: Annotated[frozenset[str], NoDecode] = Field(
@@ -201,6 +207,17 @@ class Settings(BaseSettings):
             raise ValueError("must be postgresql://user:password@host/name or sqlite:///path/of/the/file")
         return value
 
+    @field_validator("slack_token_key")
+    @classmethod
+    def _fernet_key(cls, value: SecretStr | None) -> SecretStr | None:
+        try:
+            known = value is None or len(urlsafe_b64decode(value.get_secret_value())) == FERNET_BYTES
+        except ValueError:
+            known = False
+        if not known:
+            raise ValueError("must be 32 random bytes in URL-safe base64: `openssl rand -base64 32 | tr +/ -_`")
+        return value
+
     @field_validator("refresh_cron")
     @classmethod
     def _five_fields(cls, value: str) -> str:
@@ -214,6 +231,12 @@ class Settings(BaseSettings):
             raise ValueError(
                 "SLACK_BOT_TOKEN needs SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP events) beside it"
             )
+        if self.slack_client_id and not (self.slack_client_secret and self.slack_token_key):
+            raise ValueError("SLACK_CLIENT_ID needs SLACK_CLIENT_SECRET and SLACK_TOKEN_KEY beside it")
+        if self.slack_client_id and self.slack_bot_token:
+            raise ValueError("SLACK_BOT_TOKEN is for one workspace and SLACK_CLIENT_ID for several: set one of them")
+        if self.slack_client_id and not (self.slack_app_token or self.slack_signing_secret):
+            raise ValueError("SLACK_CLIENT_ID needs SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET beside it")
         if self.llm_fallbacks and self.model_endpoint is None:
             raise ValueError("LLM_FALLBACKS come after a first endpoint: set LLM_BASE_URL or OPENROUTER_API_KEY too")
         if not self.on_loopback and not (self.api_key and self.api_key.get_secret_value().strip()):
@@ -222,6 +245,11 @@ class Settings(BaseSettings):
                 "or listen on 127.0.0.1"
             )
         return self
+
+    @property
+    def speaks_slack(self) -> bool:
+        """Whether Slack is set up, for one workspace or for several."""
+        return bool(self.slack_bot_token or self.slack_client_id)
 
     @property
     def on_loopback(self) -> bool:

@@ -6,8 +6,10 @@ Comes in: settings and the core's services. Goes out: a running channel, its hea
 
 import asyncio
 import logging
+from functools import partial
 from typing import Any
 
+from slack_bolt.adapter.fastapi.async_handler import AsyncSlackRequestHandler
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
@@ -23,6 +25,7 @@ from bot.slack.events import EventsEndpoint
 from bot.slack.failures import OUT_OF_REACH, reason_of
 from bot.slack.files import Files
 from bot.slack.home import Home
+from bot.slack.installations import Installations, oauth_flow
 from bot.slack.listeners import Rooms, listen
 from bot.slack.messenger import Messenger
 from bot.slack.reader import PLATFORM
@@ -78,11 +81,12 @@ class SlackChannel:
     """Slack, switched on. Raises ChannelError at `start` when a token is wrong."""
 
     def __init__(self, settings: Settings, service: AnsweringService, presence: Presence, aftercare: Aftercare) -> None:
-        assert settings.slack_bot_token is not None  # noqa: S101 - the channel is on when its token is there
-        token = settings.slack_bot_token.get_secret_value()
+        token = settings.slack_bot_token.get_secret_value() if settings.slack_bot_token else None
         self._app_token = settings.slack_app_token.get_secret_value() if settings.slack_app_token else None
         secret = settings.slack_signing_secret
-        workspaces = Workspaces(settings.slack_api_url, single(token))
+        self._installations = None if token else Installations(settings, partial(presence.listening, PLATFORM))
+        token_of = self._installations.token_of if self._installations else single(token or "")
+        workspaces = Workspaces(settings.slack_api_url, token_of)
         self._client = workspaces.new(token).client
         messenger = Messenger(workspaces)
         delivery = Delivery(service, presence, aftercare, messenger)
@@ -92,8 +96,10 @@ class SlackChannel:
         self._presence = presence
         self._catch_up = CatchUp(presence, messenger, settings.catch_up_hours)
         self._takes_http = secret is not None
+        flow = oauth_flow(settings, self._installations, SCOPES) if self._installations else None
         self._app = AsyncApp(
             client=self._client,
+            oauth_flow=flow,
             signing_secret=secret.get_secret_value() if secret else "",
             logger=logging.getLogger("slack_bolt"),
             process_before_response=True,  # acknowledged when stored: a crash before that is delivered again
@@ -103,13 +109,18 @@ class SlackChannel:
         listen(self._app, Rooms(self._actions, after, commands, home))
         self._socket: AsyncSocketModeHandler | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._me = ("", "")
+        self._teams: dict[str, str] = {}
         self._state = "not started"
 
     @property
     def http_endpoint(self) -> EventsEndpoint | None:
         """What answers at `/slack/events`, when a signing secret is set."""
         return EventsEndpoint(self._app) if self._takes_http else None
+
+    @property
+    def install_endpoint(self) -> AsyncSlackRequestHandler | None:
+        """What answers at `/slack/install` and `/slack/oauth_redirect`, when there may be several workspaces."""
+        return AsyncSlackRequestHandler(self._app) if self._installations else None
 
     async def start(self) -> None:
         """Checks the tokens, connects, and finishes what a stopped process left. Slack being away is waited out."""
@@ -128,6 +139,8 @@ class SlackChannel:
         if self._socket:
             await self._socket.close_async()
         await self._actions.stop()
+        if self._installations:
+            await self._installations.close()
 
     async def check(self) -> str:
         """The state of the connection. Raises ChannelError when there is none."""
@@ -136,7 +149,12 @@ class SlackChannel:
         return "Socket Mode" if self._socket else "HTTP events at /slack/events"
 
     async def _connect(self) -> None:
-        self._me = await check_tokens(self._client, self._app_token)
+        if self._installations:
+            await self._installations.open()
+            await check_app_token(self._client, self._app_token)
+        else:
+            team, user = await check_tokens(self._client, self._app_token)
+            self._teams[team] = user
         await self._open_socket()
         self._state = "connected"
         self._actions.resume()
@@ -191,17 +209,26 @@ class SlackChannel:
             self._socket = self._socket or old
 
     async def _look_back(self) -> None:
-        team, user = self._me
         try:
-            await self._catch_up.run(team, user, self._actions.take)
+            for team, user in (await self._known_teams()).items():
+                await self._catch_up.run(team, user, self._actions.take)
         except (StorageError, ChannelError, *OUT_OF_REACH) as error:
             _log.warning("what was asked while nobody listened was not looked up: %s", error)
 
     async def _note_listening(self) -> None:
         try:
-            await self._presence.listening(PLATFORM, self._me[0])
+            for team in await self._known_teams():
+                await self._presence.listening(PLATFORM, team)
         except StorageError as error:
             _log.warning("until when we listened cannot be stored: %s", error)
+
+    async def _known_teams(self) -> dict[str, str]:
+        """The workspaces that we are in, with our user there."""
+        if self._installations:
+            for team in await self._presence.listened_to(PLATFORM):
+                if bot := await self._installations.async_find_bot(enterprise_id=None, team_id=team):
+                    self._teams[team] = str(bot.bot_user_id)
+        return self._teams
 
     def _later(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.create_task(work)
@@ -220,6 +247,15 @@ async def check_tokens(client: AsyncWebClient, app_token: str | None) -> tuple[s
     return str(reply["team_id"]), str(reply["user_id"])
 
 
+async def check_app_token(client: AsyncWebClient, app_token: str | None) -> None:
+    """Raises as `check_tokens` when there is a token for Socket Mode and Slack refuses it."""
+    if app_token:
+        try:
+            await client.apps_connections_open(app_token=app_token)
+        except SlackApiError as error:
+            raise _refused("SLACK_APP_TOKEN", "xapp-", error) from error
+
+
 async def lacking(client: AsyncWebClient, app_token: str | None) -> list[str]:
     """The scopes that the bot token lacks. Raises as `check_tokens`."""
     return missing_scopes(await _asked(client, app_token))
@@ -236,11 +272,7 @@ async def _asked(client: AsyncWebClient, app_token: str | None) -> Any:
         reply: Any = await client.auth_test()
     except SlackApiError as error:
         raise _refused("SLACK_BOT_TOKEN", "xoxb-", error) from error
-    if app_token:
-        try:
-            await client.apps_connections_open(app_token=app_token)
-        except SlackApiError as error:
-            raise _refused("SLACK_APP_TOKEN", "xapp-", error) from error
+    await check_app_token(client, app_token)
     return reply
 
 

@@ -63,7 +63,7 @@ class Workspaces:
                 known = self._open[team] = (token, self.new(token))
             return known[1]
 
-    def new(self, token: str) -> Workspace:
+    def new(self, token: str | None) -> Workspace:
         """A workspace by its token."""
         limited = AsyncRateLimitErrorRetryHandler(RETRIES)
         safe: list[AsyncRetryHandler] = [

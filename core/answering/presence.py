@@ -128,6 +128,10 @@ class Presence:
         """Notes that we hear a workspace now."""
         await self._channels.listening(platform, workspace)
 
+    async def listened_to(self, platform: str) -> list[str]:
+        """The workspaces of a platform that we ever listened to."""
+        return await self._channels.listened_to(platform)
+
     async def recent(self, platform: str, since: datetime, limit: int = 20) -> list[SessionKey]:
         """Conversations in which something was said since then, the latest first."""
         return await self._sessions.recent(platform, since, limit)

@@ -62,6 +62,11 @@ class Channels:
                 )
                 await db.execute(delete(ChannelSettingsRow).where(*here))
 
+    async def listened_to(self, platform: str) -> list[str]:
+        """The workspaces of a platform that we ever listened to."""
+        async with self._database.read() as db:
+            return list(await db.scalars(select(WatchRow.workspace).where(WatchRow.platform == platform)))
+
     async def heard_until(self, platform: str, workspace: str) -> datetime | None:
         """Until when we listened to a workspace; None when we never did."""
         async with self._database.read() as db:

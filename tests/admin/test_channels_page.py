@@ -30,17 +30,20 @@ async def test_channels_appear_with_their_workspace_once_somebody_asked(
     await owner.should_see("threads")
 
 
-async def test_setting_is_saved_and_an_emptied_one_is_that_of_the_workspace(
-    owner: User, console_services: Services
-) -> None:
-    presence = console_services.presence
-    await presence.change(Address("slack", "T0DOUBLE"), "tone", "formal", "U0OWNER")
+async def test_setting_is_saved(owner: User, console_services: Services) -> None:
     await owner.open(SETTINGS)
-    owner.find(marker="setting-tone", kind=ui.input).clear().type("warm")
+    owner.find(marker="setting-tone", kind=ui.input).type("warm")
     owner.find(marker="save").click()
     await owner.should_see("Saved: tone.")
-    assert (await presence.settings(HELP)).tone == "warm"
 
+    assert (await console_services.presence.settings(HELP)).tone == "warm"
+
+
+async def test_emptied_setting_is_that_of_the_workspace(owner: User, console_services: Services) -> None:
+    presence = console_services.presence
+    await presence.change(Address("slack", "T0DOUBLE"), "tone", "formal", "U0OWNER")
+    await presence.change(HELP, "tone", "warm", "U0OWNER")
+    await owner.open(SETTINGS)
     owner.find(marker="setting-tone", kind=ui.input).clear()
     owner.find(marker="save").click()
     await owner.should_see("Saved: tone.")

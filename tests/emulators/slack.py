@@ -320,6 +320,7 @@ class WebApi(SocketMode):
         self._methods: dict[str, Callable[[Json], Json]] = {
             "auth.test": lambda _: IDENTITY,
             "apps.connections.open": self._open_connection,
+            "oauth.v2.access": self._grant,
             "chat.postMessage": self._post_message,
             "chat.update": self._update,
             "chat.delete": self._delete,
@@ -405,6 +406,8 @@ class WebApi(SocketMode):
     def _method(self, name: str, token: str) -> Callable[[Json], Json]:
         if name not in self._methods:
             raise Refusal("unknown_method", "the double has no such method")
+        if name == "oauth.v2.access":
+            return self._methods[name]
         if token not in (self.bot_token, self.app_token):
             raise Refusal("invalid_auth" if token else "not_authed")
         if (token == self.app_token) != (name == "apps.connections.open"):
@@ -522,6 +525,12 @@ class WebApi(SocketMode):
         if request.headers.get("Authorization") != f"Bearer {self.bot_token}":
             return web.Response(status=403, text="sign in to see this file")
         return web.Response(body=self.downloads[request.match_info["name"]])
+
+    def _grant(self, a: Json) -> Json:
+        if a.get("code") != "code-double":
+            raise Refusal("invalid_code")
+        granted = {"access_token": self.bot_token, "token_type": "bot", "scope": ",".join(self.scopes), "app_id": APP}
+        return granted | {"bot_user_id": BOT_USER, "team": {"id": TEAM, "name": "double"}, "authed_user": {"id": ADA}}
 
     def _show_view(self, view: Json) -> Json:
         if wrong := "; ".join(block_faults(view.get("blocks") or [])):
