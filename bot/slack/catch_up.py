@@ -51,32 +51,39 @@ class CatchUp:
         if since is None or not self._longest:
             return
         workspace = await self._messenger.workspace(team)
-        try:
-            async for message in self._said(workspace, team, since):
-                if heard := read_message(message, team=team, bot_user=bot_user):
-                    asked_at = datetime.fromtimestamp(float(message["ts"]), UTC)
-                    await take(replace(heard, question=replace(heard.question, asked_at=asked_at)))
-        except SlackApiError as error:
-            _log.warning("what was asked while nobody listened cannot be seen: %s", reason_of(error))
+        async for message in self._said(workspace, team, since):
+            if heard := read_message(message, team=team, bot_user=bot_user):
+                asked_at = datetime.fromtimestamp(float(message["ts"]), UTC)
+                await take(replace(heard, question=replace(heard.question, asked_at=asked_at)))
 
     async def _said(self, workspace: Workspace, team: str, since: datetime) -> AsyncGenerator[dict[str, Any]]:
         oldest = f"{since.timestamp():.6f}"
-        reply: Any = await workspace.editor.users_conversations(types=KINDS, limit=CHANNELS, exclude_archived=True)
-        channels = {str(channel["id"]): channel for channel in reply["channels"]}
+        editor, pace = workspace.editor, workspace.pace
+        found = await _asked(editor.users_conversations(types=KINDS, limit=CHANNELS, exclude_archived=True), "channels")
+        channels = {str(channel["id"]): channel for channel in found}
         for channel, described in channels.items():
-            await workspace.pace.turn("conversations.history")
-            found: Any = await workspace.editor.conversations_history(channel=channel, oldest=oldest, limit=MESSAGES)
+            await pace.turn("conversations.history")
+            history = editor.conversations_history(channel=channel, oldest=oldest, limit=MESSAGES)
             kind = {"channel": channel, "channel_type": "im" if described.get("is_im") else "channel"}
-            for message in reversed(found["messages"]):
+            for message in reversed(await _asked(history, "messages")):
                 yield message | kind
         for session in await self._presence.recent(PLATFORM, since - self._longest, THREADS):
             if session.workspace != team or session.channel not in channels or "." not in session.thread:
                 continue
-            await workspace.pace.turn("conversations.replies")
-            found = await workspace.editor.conversations_replies(
+            await pace.turn("conversations.replies")
+            replies = editor.conversations_replies(
                 channel=session.channel, ts=session.thread, oldest=oldest, limit=MESSAGES
             )
             direct = channels[session.channel].get("is_im")
-            for message in found["messages"]:
+            for message in await _asked(replies, "messages"):
                 if message["ts"] != session.thread and message["ts"] >= oldest:
                     yield message | {"channel": session.channel, "channel_type": "im" if direct else "channel"}
+
+
+async def _asked(call: Awaitable[Any], what: str) -> list[dict[str, Any]]:
+    """What Slack lists; nothing where it refuses, for a channel or a thread that is gone hides no other."""
+    try:
+        return list((await call)[what])
+    except SlackApiError as error:
+        _log.info("Slack does not list %s that we may have missed: %s", what, reason_of(error))
+        return []

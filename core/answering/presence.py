@@ -115,9 +115,10 @@ class Presence:
         return list(dict.fromkeys(found))[:count]
 
     async def topics(self) -> list[tuple[str, int]]:
-        """The sources that there are, with the number of their pages."""
+        """The sources that have pages, with the number of them."""
         pages = await self._sources.page_counts()
-        return [(source.name, pages.get(source.name, 0)) for source in await self._sources.all() if source.enabled]
+        names = [source.name for source in await self._sources.all() if source.enabled]
+        return [(name, pages[name]) for name in names if pages.get(name)]
 
     async def missed_since(self, platform: str, workspace: str, longest: timedelta) -> datetime | None:
         """From when on we did not hear a workspace, at most the `longest` time ago; None when we never heard it."""

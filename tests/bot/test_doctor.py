@@ -8,13 +8,14 @@ import pytest
 from aiohttp import web
 
 from bot.doctor import Finding, examine
+from bot.slack.app import SCOPES
 from core.bootstrap import open_services
 from core.operations.ownership import own_folder
 from core.settings import Settings
 from tests.emulators.language_model import ScriptedModel
 from tests.emulators.slack import SlackDouble
 
-ALL_SCOPES = "app_mentions:read channels:history chat:write commands groups:history im:history mpim:history"
+ALL_SCOPES = " ".join(SCOPES)
 INTENT_ON = 1 << 19
 
 Make = Callable[..., Settings]
