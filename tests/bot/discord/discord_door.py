@@ -69,6 +69,7 @@ class DiscordDoor:
             "v": 10,
             "user": user,
             "guilds": [],
+            "shard": [0, 1],
             "session_id": "session",
             "resume_gateway_url": str(request.url).replace("http", "ws", 1),
             "application": {"id": BOT_ID, "flags": 0},
