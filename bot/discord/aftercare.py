@@ -130,7 +130,8 @@ class AftercareActions:
         in_thread = not isinstance(click.channel, discord.TextChannel)
         stage = Stage(click.channel_id or 0, click.guild_id, in_thread=in_thread)
         session = await self._delivery.share(told.question, told.answer, _name(click), stage)
-        await self._aftercare.move(told.question.session, session)
+        if await self._presence.floor(session) is None:  # otherwise another conversation is held there already
+            await self._aftercare.move(told.question.session, session)
         await click.edit_original_response(view=layout(render_notice(SHARED)))
 
     async def _post_draft(self, click: discord.Interaction, message_id: str) -> None:

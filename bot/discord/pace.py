@@ -24,6 +24,9 @@ ALL_CALLS, ALL_SECONDS = 45, 1.1
 FOR_PROGRESS = 25
 """Calls a second of which some may only show progress; what is left is for those that cannot be left out."""
 
+KEPT = 2
+"""Calls in a channel that progress leaves to finished answers."""
+
 PATIENCE = (1, 3, 9)
 """Seconds before a call that failed on the way is repeated; discord.py gives up after a 503 or a lost connection."""
 
@@ -66,7 +69,7 @@ class Pace:
     def is_free(self, kind: str, channel: int) -> bool:
         """Whether a call that can be left out would hold up none that cannot."""
         queue = self._queues.get((kind, channel))
-        return self._all.recent < FOR_PROGRESS and (queue is None or queue.recent < CALLS - 1)
+        return self._all.recent < FOR_PROGRESS and (queue is None or queue.recent < CALLS - KEPT)
 
     async def turn(self, kind: str, channel: int) -> None:
         """Returns when the next call of this kind may go to a channel."""

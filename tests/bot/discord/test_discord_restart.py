@@ -100,6 +100,18 @@ async def test_slash_command_in_the_middle_is_answered_into_its_response(
 
 
 @pytest.mark.usefixtures("hold")
+async def test_private_answer_of_a_process_that_is_gone_comes_as_a_direct_message(
+    general: ChannelHandle, alice: MemberActor, restart: Restart
+) -> None:
+    await alice.slash(general, "ask", question="What is Feast?", private=True)
+
+    await restart()
+
+    assert texts(alice.user.dm_channel) == ["The agent on What is Feast?"]
+    assert texts(general) == []
+
+
+@pytest.mark.usefixtures("hold")
 async def test_placeholder_that_was_deleted_is_replaced_by_a_plain_message(
     simcord_env: simcord.Env, general: ChannelHandle, alice: MemberActor, restart: Restart
 ) -> None:
