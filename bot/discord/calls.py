@@ -75,7 +75,7 @@ class Calls:
     async def open_thread(self, channel: int, guild: int, root: int, title: str) -> None:
         """Opens a thread under a message."""
         there = self.client.get_partial_messageable(channel, guild_id=guild).get_partial_message(root)
-        await self._made("open threads", channel, lambda: there.create_thread(name=title))
+        await self._made("open threads", channel, lambda: there.create_thread(name=title), kind="thread")
 
     async def react(self, channel: int, message: int, emoji: str) -> None:
         """Reacts to a message; that it was done before is fine."""
