@@ -21,8 +21,9 @@ async def register(tree: app_commands.CommandTree[Any], kept: Path) -> bool:
     present = mark(tree)
     if _kept(kept) == present:
         return False
-    try:
-        await tree.sync()
+    payload: list[Any] = [command.to_dict(tree) for command in tree.get_commands()]
+    try:  # as `tree.sync` does, which would stumble over replies that leave out a description
+        await tree.client.http.bulk_upsert_global_commands(tree.client.application_id or 0, payload=payload)
     except discord.HTTPException as error:
         _log.error("Discord did not take the commands: %s", error)
         return False
