@@ -138,7 +138,7 @@ def _channels(services: Services) -> dict[str, Channel]:
     if settings.discord_bot_token and "discord" in settings.roles:
         from bot.discord.client import DiscordChannel  # noqa: PLC0415
 
-        channels["discord"] = DiscordChannel(settings, services.answering)
+        channels["discord"] = DiscordChannel(settings, *chat)
     return channels
 
 

@@ -1,56 +1,106 @@
 """What is done about what was heard: a question is stored, answered where it was asked, and finished after a restart.
 
-Comes in: `Question`s and commands from the listeners. Goes out: messages through the messenger. Never silent: a failure
-is told.
+Comes in: what was `Heard` and commands, from the listeners. Goes out: messages through the messenger. Never silent: a
+failure is told.
 """
+
+from collections.abc import Mapping
+from dataclasses import replace
 
 import discord
 
-from bot.discord.messenger import Messenger
-from bot.discord.reader import PLATFORM, Heard, opens_thread, read_command, read_session
+from bot.discord.delivery import Delivery
+from bot.discord.files import Files
+from bot.discord.layout import layout
+from bot.discord.messenger import NOTHING_POSTED, Messenger
+from bot.discord.reader import PLATFORM, Reworded, places, read_command, read_session
 from bot.discord.renderer import (
     NEEDS_MENTION,
-    render_answer,
     render_failure,
     render_forgotten,
-    render_progress,
+    render_notice,
     render_refusal,
     render_stopped,
 )
-from bot.rendering import WAITING
+from bot.doorkeeper import Doorkeeper
+from bot.hearing import Heard, Response
 from bot.work import Work
+from core.answering.masking import masked
 from core.answering.service import AnsweringService
-from core.domain.conversation import Answer, Asked, Mode, Question, SessionKey
+from core.domain.conversation import Asked, Manner, Mode, Question, SessionKey
 from core.domain.events import Completed, TextDelta
 from core.errors import AssistantError, TurnStopped
 
 RESUMING = "resuming"
+THANKED = "👍"
+LIMITED = "The owner has limited who may ask me here."
+ASKING = "?"
 
 
 class Actions:
     """The work behind the listeners; each question is a task, so that the gateway is never kept waiting."""
 
-    def __init__(self, service: AnsweringService, messenger: Messenger) -> None:
+    def __init__(
+        self,
+        service: AnsweringService,
+        doorkeeper: Doorkeeper,
+        messenger: Messenger,
+        delivery: Delivery,
+        *,
+        files: Files,
+    ) -> None:
         self._service = service
+        self._doorkeeper = doorkeeper
         self._messenger = messenger
-        self._work = Work("Discord", discord.HTTPException)
+        self._delivery = delivery
+        self._files = files
+        self._refused: set[tuple[str, str]] = set()
         self._asked_for_mention: set[SessionKey] = set()
+        self._work = Work("Discord", discord.HTTPException)
 
     async def take(self, heard: Heard) -> None:
-        """Stores a question and starts to answer it; a second delivery does nothing. Returns once it is stored."""
-        question = heard.question
-        if heard.follow_up and not await self._service.knows(question.session):
+        """Judges what was said and does what is to be done about it. Returns once a question is stored."""
+        if not heard.readable:
+            await self._ask_for_mention(heard)
             return
-        if heard.readable:
-            await self._take(question, "")
-        elif question.session not in self._asked_for_mention:
-            self._asked_for_mention.add(question.session)
-            self._work.start(self._say(question, "", NEEDS_MENTION))
+        judged = await self._doorkeeper.judge(heard)
+        question = judged.question
+        match judged.response:
+            case Response.ANSWER | Response.OFFER | Response.DRAFT:
+                attachments = await self._files.fetch(heard.uploads) if heard.uploads else ()
+                await self.accept(replace(question, attachments=attachments))
+            case Response.ACKNOWLEDGE:
+                self._work.start(self._messenger.react(question, THANKED))
+            case Response.STOP:
+                await self._service.stop_all(question.session, question.author)
+            case Response.REFUSE:
+                self._refuse(question)
+            case Response.IGNORE | Response.OVERHEAR:
+                pass
 
-    async def take_command(self, interaction: discord.Interaction, text: str, mode: Mode) -> None:
+    async def accept(self, question: Question, placement: str = "") -> None:
+        """Stores a question and starts to answer it; a second delivery does nothing. Returns once it is stored."""
+        if not self._work.claim(question.event_id):
+            return
+        try:
+            fresh = await self._service.accept(question)
+        except AssistantError as error:
+            self._work.start(self._tell(question, placement, error), question.event_id)
+            return
+        if fresh:
+            self._work.start(self._answer_first(question, placement), question.event_id)
+        else:
+            self._work.release(question.event_id)
+
+    async def take_command(
+        self, interaction: discord.Interaction, text: str, mode: Mode, *, private: bool = False
+    ) -> None:
         """Stores the question of a slash command and starts to answer it in the response."""
-        placement = await self._messenger.defer(interaction)
-        await self._take(read_command(interaction, text, mode=mode, answer=placement), placement)
+        placement = await self._messenger.defer(interaction, ephemeral=private)
+        question = read_command(interaction, text, mode=mode, answer=placement, private=private)
+        if private:
+            self._delivery.expect(question, interaction)
+        await self.accept(question, "" if private else placement)
 
     async def reset(self, interaction: discord.Interaction) -> None:
         """Forgets the conversation in which /reset was used."""
@@ -61,12 +111,45 @@ class Actions:
             said = render_failure(error)
         await self._messenger.respond(interaction, placement, said)
 
+    async def reword(self, reworded: Reworded) -> None:
+        """Answers a question anew that was reworded, where its answer stands; a new mention is a new question."""
+        asked = await self._service.standing(reworded.event_id)
+        if asked is None:
+            if reworded.heard.mentioned:
+                await self.take(reworded.heard)
+            return
+        question = replace(reworded.heard.question, mode=asked.question.mode, manner=asked.question.manner)
+        if masked(question.text) == asked.question.text:
+            return  # Discord also tells of pins and of files that were taken away
+        question = replace(question, attachments=asked.question.attachments)
+        posted = places(asked.placement) or await self._messenger.posted(asked.question)
+        await self._work.drop(asked.question.event_id)
+        try:
+            changed = await self._service.revise(reworded.event_id, question)
+        except AssistantError as error:
+            self._work.start(self._messenger.notify(question, render_failure(error)))
+            return
+        if changed and self._work.claim(question.event_id):
+            self._work.start(self._answer(question, posted.get(0, ""), posted), question.event_id)
+
+    async def forget(self, event_id: str) -> None:
+        """Deletes the answer to a question that was deleted, unless the channel wants to keep it."""
+        asked = await self._service.standing(event_id)
+        if asked is None or not (await self._doorkeeper.settings(asked.question.session)).delete_answers:
+            return
+        await self._work.drop(asked.question.event_id)
+        posted = places(asked.placement) or await self._messenger.posted(asked.question)
+        await self._service.withdraw(event_id)
+        for placement in posted.values():
+            await self._messenger.delete(placement)
+
     async def take_stop(self, interaction: discord.Interaction, event_id: str) -> None:
         """Stops an answer, if the person asked for it; others are told so, alone."""
         try:
             await self._service.stop(event_id, str(interaction.user.id))
         except AssistantError as error:
-            await interaction.response.send_message(render_failure(error), ephemeral=True)
+            notice = render_notice(render_failure(error))
+            await interaction.response.send_message(view=layout(notice), ephemeral=True)
         else:
             await interaction.response.defer()
 
@@ -84,24 +167,13 @@ class Actions:
 
     async def _finish(self, left: Asked) -> None:
         """Answers a question that was left behind, in the message already posted; or delivers its answer."""
-        placement = left.placement or await self._messenger.posted(left.question)
+        shown = left.question.manner is Manner.REPLY
+        stands = places(left.placement)
+        posted = stands or (await self._messenger.posted(left.question) if shown else NOTHING_POSTED)
         if left.answer:
-            await self._deliver(left.question, placement, left.answer)
+            await self._delivery.deliver(left.question, posted.get(0, ""), left.answer, posted)
         else:
-            await self._answer(left.question, placement)
-
-    async def _take(self, question: Question, placement: str) -> None:
-        if not self._work.claim(question.event_id):
-            return
-        try:
-            fresh = await self._service.accept(question)
-        except AssistantError as error:
-            self._work.start(self._say(question, placement, render_failure(error)), question.event_id)
-            return
-        if fresh:
-            self._work.start(self._answer_first(question, placement), question.event_id)
-        else:
-            self._work.release(question.event_id)
+            await self._answer(left.question, posted.get(0, ""), posted)
 
     async def _answer_first(self, question: Question, placement: str) -> None:
         """Answers a new question; where we may not post, its asker is told in private."""
@@ -109,39 +181,58 @@ class Actions:
             await self._answer(question, placement)
         except discord.Forbidden as error:
             await self._service.give_up(question, f"Discord does not let us post there: {error.text}")
-            await self._messenger.whisper(question.author, render_refusal(error.text))
+            if question.manner is Manner.REPLY:
+                await self._messenger.whisper(question.author, render_notice(render_refusal(error.text)))
 
-    async def _answer(self, question: Question, placement: str) -> None:
-        placement = await self._open(question, placement)
+    async def _answer(
+        self, question: Question, placement: str = "", posted: Mapping[int, str] = NOTHING_POSTED
+    ) -> None:
+        placement = await self._open(question, placement, stored=bool(posted))
+        posted = {**posted, 0: placement} if placement else posted
         text = ""
         try:
             async for event in self._service.answer(question):
                 if isinstance(event, Completed):
-                    await self._deliver(question, placement, event.answer)
+                    await self._delivery.deliver(question, placement, event.answer, posted)
                     return
                 text += event.text if isinstance(event, TextDelta) else ""
-                await self._messenger.show_progress(question, placement, render_progress(event, text))
+                if placement:
+                    await self._messenger.show_progress(question, placement, event, text)
         except TurnStopped:
-            await self._messenger.finish(question, placement, [render_stopped(text)])
+            await self._delivery.end(question, placement, render_stopped(text), posted)
         except AssistantError as error:
-            await self._messenger.finish(question, placement, [render_failure(error)])
+            await self._delivery.end(question, placement, render_notice(render_failure(error)), posted)
 
-    async def _deliver(self, question: Question, placement: str, answer: Answer) -> None:
-        placement = placement or await self._open(question, "")
-        await self._messenger.finish(question, placement, render_answer(answer))
-        await self._service.delivered(question)
-
-    async def _open(self, question: Question, placement: str) -> str:
-        """Gives a sign of life and remembers where it stands."""
-        if placement:
+    async def _open(self, question: Question, placement: str, *, stored: bool) -> str:
+        """Gives a sign of life and remembers where it stands; "" where none is wanted."""
+        if question.manner is not Manner.REPLY:
+            return ""
+        if placement and not stored:
             await self._service.placed(question, placement)
-        opened = await self._messenger.open(question, placement, WAITING)
+        opened = await self._messenger.open(question, placement)
         if opened != placement:
             await self._service.placed(question, opened)
         return opened
 
-    async def _say(self, question: Question, placement: str, text: str) -> None:
-        if placement:
-            await self._messenger.finish(question, placement, [text])
-        else:
-            await self._messenger.post(question, text, in_thread=not opens_thread(question))
+    async def _tell(self, question: Question, placement: str, error: AssistantError) -> None:
+        said = render_failure(error)
+        if placement or question.manner is Manner.PRIVATE:
+            await self._delivery.end(question, placement, render_notice(said))
+        elif question.manner is Manner.REPLY:
+            await self._messenger.notify(question, said)
+
+    def _refuse(self, question: Question) -> None:
+        """Tells somebody who may not ask in a channel so, once."""
+        who = (question.session.channel, question.author)
+        if who not in self._refused:
+            self._refused.add(who)
+            self._work.start(self._messenger.notify(question, LIMITED))
+
+    async def _ask_for_mention(self, heard: Heard) -> None:
+        """Says, once in a conversation, that its messages are hidden from us; what is hidden may be a question."""
+        session = heard.question.session
+        asking = replace(heard, question=replace(heard.question, text=ASKING))
+        if session in self._asked_for_mention or (await self._doorkeeper.judge(asking)).response is not Response.ANSWER:
+            return
+        self._asked_for_mention.add(session)
+        self._work.start(self._messenger.notify(heard.question, NEEDS_MENTION))

@@ -1,10 +1,11 @@
 """Connects to Discord: logs in, keeps the gateway open, and tells Discord which commands there are.
 
-Comes in: settings and the answering service. Goes out: a running channel and its health. Made by `bot.serve`.
+Comes in: settings and the core's services. Goes out: a running channel and its health. Made by `bot.serve`.
 """
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import discord
@@ -13,10 +14,21 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from bot.discord.actions import Actions
-from bot.discord.listeners import listen
+from bot.discord.aftercare import AftercareActions
+from bot.discord.calls import Calls
+from bot.discord.catch_up import CatchUp
+from bot.discord.commands import Commands
+from bot.discord.delivery import Delivery
+from bot.discord.failures import OUT_OF_REACH, Owners
+from bot.discord.files import Files
+from bot.discord.listeners import Rooms, listen
 from bot.discord.messenger import Messenger
+from bot.discord.registration import register
+from bot.doorkeeper import Doorkeeper
+from core.answering.aftercare import Aftercare
+from core.answering.presence import Presence
 from core.answering.service import AnsweringService
-from core.errors import ChannelError
+from core.errors import ChannelError, StorageError
 from core.settings import Settings
 
 DISCORD_API = str(Settings.model_fields["discord_api_url"].default)
@@ -28,6 +40,9 @@ CONNECT_SECONDS = 15
 """How long `start` waits for what becomes of the connection, so that a refusal is told at once."""
 
 RETRY_SECONDS = 15
+
+WATCH_SECONDS = 30.0
+"""How often it is noted that we hear Discord."""
 
 AUTHENTICATION_FAILED = 4004
 
@@ -47,38 +62,44 @@ discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody 
 _log = logging.getLogger(__name__)
 
 
-class AssistantClient(discord.Client):
-    """A client that pings nobody, hears for `actions`, and tells Discord our commands once it is connected."""
+class AssistantClient(discord.AutoShardedClient):
+    """A client that pings nobody, hears for the rooms, and says when it is connected."""
 
-    def __init__(self, actions: Actions, settled: asyncio.Event, *, sees_content: bool) -> None:
+    def __init__(self, rooms: Rooms, ready: Callable[[], Awaitable[None]], *, sees_content: bool) -> None:
         intents = discord.Intents.default()
         intents.message_content = sees_content
         super().__init__(intents=intents, allowed_mentions=discord.AllowedMentions.none(), max_messages=None)
-        self.tree = listen(self, actions)
-        self._actions = actions
-        self._settled = settled
+        self.tree = listen(self, rooms)
+        self._ready_to_work = ready
 
     async def on_ready(self) -> None:
-        """Finishes what a stopped process left, and brings the list of commands up to date."""
-        self._settled.set()
-        self._actions.resume()
-        await self.tree.sync()
+        """Discord has told us of all servers; again after each connection that could not be resumed."""
+        await self._ready_to_work()
 
 
 class DiscordChannel:
     """Discord, switched on. Raises ChannelError at `start` when the token is wrong."""
 
-    def __init__(self, settings: Settings, service: AnsweringService) -> None:
+    def __init__(self, settings: Settings, service: AnsweringService, presence: Presence, aftercare: Aftercare) -> None:
         assert settings.discord_bot_token is not None  # noqa: S101 - the channel is on when its token is there
         self._token = settings.discord_bot_token.get_secret_value()
         self._api = settings.discord_api_url
-        self._messenger = Messenger()
-        self._actions = Actions(service, self._messenger)
+        self._commands_file = settings.var_dir / "discord-commands"
+        self._owners = Owners(settings.var_dir / "discord-owners-told")
+        self._calls = Calls(self._owners)
+        messenger = Messenger(self._calls)
+        delivery = Delivery(service, presence, aftercare, messenger)
+        files = Files(settings.discord_api_url)
+        self._actions = Actions(service, Doorkeeper(presence), messenger, delivery, files=files)
+        after = AftercareActions(aftercare, presence, self._actions, delivery, messenger)
+        self._rooms = Rooms(self._actions, after, Commands(presence, settings.chat_owners))
+        self._catch_up = CatchUp(presence, settings.catch_up_hours)
         self._sees_content = True
         self._state = "The connection to Discord has not been started."
         self._refusal: ChannelError | None = None
         self._settled = asyncio.Event()
         self._connecting: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
         self.client = self._new_client()
 
     async def start(self) -> None:
@@ -91,25 +112,55 @@ class DiscordChannel:
 
     async def stop(self) -> None:
         """Closes the gateway; what is being answered is resumed at the next start."""
-        if self._connecting:
-            self._connecting.cancel()
-            await asyncio.gather(self._connecting, return_exceptions=True)
+        if self.client.is_ready():
+            await self._note_listening()
+        for task in filter(None, (self._connecting, self._watching)):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
         await self._actions.stop()
-        await self.client.close()
+        if self._connecting:  # what was never logged in cannot be closed
+            await self.client.close()
 
     async def check(self) -> str:
         """The state of the connection. Raises ChannelError when there is none."""
         if self._refusal:
             raise self._refusal
-        if not self.client.is_ready() or not self.client.ws.open:
+        shards = self.client.shards.values()
+        if not self.client.is_ready() or not shards or any(shard.is_closed() for shard in shards):
             raise ChannelError(self._state)
         connected = f"connected as {self.client.user} to {len(self.client.guilds)} server(s)"
         return connected if self._sees_content else f"{connected}, {NO_CONTENT}"
 
     def _new_client(self) -> AssistantClient:
-        client = AssistantClient(self._actions, self._settled, sees_content=self._sees_content)
-        self._messenger.client = client
+        client = AssistantClient(self._rooms, self._ready, sees_content=self._sees_content)
+        self._calls.client = self._owners.client = client
         return client
+
+    async def _ready(self) -> None:
+        """Finishes what a stopped process left, looks for what was missed, and brings the commands up to date."""
+        self._settled.set()
+        self._actions.resume()
+        self._watching = self._watching or asyncio.create_task(self._watch())
+        await register(self.client.tree, self._commands_file)
+        if not self._sees_content:
+            await self._owners.limited(f"I am connected {NO_CONTENT}.")
+        try:
+            await self._catch_up.run(self.client, self._actions.take)
+        except (StorageError, discord.HTTPException, *OUT_OF_REACH) as error:
+            _log.warning("what was asked while nobody listened was not looked up: %s", error)
+
+    async def _watch(self) -> None:
+        """Notes, as long as we are connected, until when we heard."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if self.client.is_ready():
+                await self._note_listening()
+
+    async def _note_listening(self) -> None:
+        try:
+            await self._catch_up.listening(self.client)
+        except StorageError as error:
+            _log.warning("until when we listened cannot be stored: %s", error)
 
     async def _stay_connected(self) -> None:
         """Keeps the gateway open, as discord.py does, and starts afresh where discord.py would give up."""

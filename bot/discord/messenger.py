@@ -1,52 +1,55 @@
 """Posts to Discord, opens threads, and edits what it posted.
 
-Comes in: questions and rendered text. Goes out: calls of Discord's REST API. A placement is "channel id:message id".
-Every post carries a nonce made of its question, so that a repeated one is the same message; edits are safe to repeat.
+Comes in: questions and rendered messages. Goes out: calls of Discord's REST API. A placement is "channel id:message
+id". Nonces are made of the question, so that what is posted twice is the same message.
 """
 
+import hashlib
 import logging
 import time
-from typing import Any
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import aiohttp
 import discord
-from discord.ui import View
 
-from bot.discord.pace import Pace, patiently
+from bot.discord.calls import Calls
+from bot.discord.failures import ALREADY_ACKNOWLEDGED, THREAD_ARCHIVED, THREAD_EXISTS
+from bot.discord.layout import attached, layout, stops
+from bot.discord.pace import patiently
 from bot.discord.reader import DIRECT, message_of, opens_thread, place
-from bot.discord.renderer import render_title
-from bot.discord.stop_button import stop_view, stops
+from bot.discord.renderer import Post, render_notice, render_progress, render_title, render_working
+from bot.rendering import WAITING
 from core.answering.masking import masked
-from core.domain.conversation import Question
+from core.domain.conversation import Question, SessionKey
+from core.domain.events import AnswerEvent
 
 EDIT_SECONDS = 1.5
-"""Least time between two edits that only show progress; Discord takes about one a second in a channel."""
-
-ALREADY_ACKNOWLEDGED, THREAD_ARCHIVED, CANNOT_REPLY, THREAD_EXISTS = 40060, 50083, 160002, 160004
+"""Least time between two edits of a message that only show progress; Discord takes about one a second in a channel."""
 
 NONCE_LENGTH = 25
 
 LOOKED_THROUGH = 50
 """The latest messages among which an earlier sign of life is looked for."""
 
+NOTHING_POSTED: Mapping[int, str] = MappingProxyType({})
+
 _log = logging.getLogger(__name__)
 
 
 class Messenger:
-    """The voice of the bot. The channel gives it another client when one has to be replaced."""
+    """The voice of the bot."""
 
-    client: discord.Client
-
-    def __init__(self) -> None:
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
         self._responses: dict[str, discord.Interaction] = {}
-        self._pace = Pace()
-        self._last_edit = float("-inf")
+        self._edited: dict[str, float] = {}
 
-    async def defer(self, interaction: discord.Interaction) -> str:
+    async def defer(self, interaction: discord.Interaction, *, ephemeral: bool = False) -> str:
         """Shows that we think about a slash command; gives the placement, or "" when its time has run out."""
         message = None
         try:
-            shown = await interaction.response.defer(thinking=True)
+            shown = await interaction.response.defer(thinking=True, ephemeral=ephemeral)
             message = shown.message_id if shown else None
         except discord.NotFound:
             return ""
@@ -54,152 +57,224 @@ class Messenger:
             if error.code != ALREADY_ACKNOWLEDGED:
                 raise
         placement = f"{interaction.channel_id}:{message or (await interaction.original_response()).id}"
-        self._responses[placement] = interaction
+        if not ephemeral:
+            self._responses[placement] = interaction
         return placement
 
-    async def open(self, question: Question, placement: str, text: str) -> str:
+    async def open(self, question: Question, placement: str = "") -> str:
         """Shows a sign of life where a question is to be answered, in a thread of its own if it opens one."""
-        if placement:
-            interaction = self._responses.get(placement)
-            if interaction:
-                view = stop_view(question.event_id)
-                await patiently(lambda: interaction.edit_original_response(content=text, view=view))
-            else:
-                placement = await self._put(question, placement, text, stop_view(question.event_id))
-            if opens_thread(question, placement):
-                await self._open_thread(question)
-            return placement
-        there = not opens_thread(question) or await self._open_thread(question)
-        view = stop_view(question.event_id)
-        try:
-            return await self.post(question, text, view, in_thread=there)
-        except discord.NotFound:  # the thread of a slash command whose response got lost with a stopped process
-            return await self.post(question, text, view, in_thread=False)
+        post = render_working(WAITING, question.event_id)
+        if not placement:
+            return await self._begin(question, post)
+        interaction = self._responses.get(placement)
+        if interaction:
+            await patiently(lambda: interaction.edit_original_response(content=None, view=layout(post)))
+        else:
+            placement = await self._put(question, placement, post)
+        if self._hangs(question, placement):
+            await self._open_thread(question)
+        return placement
 
-    async def posted(self, question: Question) -> str:
-        """The placement of a sign of life that was posted for a question, known by its button; "" if there is none."""
+    async def posted(self, question: Question) -> dict[int, str]:
+        """Where a sign of life was posted for a question, known by its button; nothing if there is none."""
         session = question.session
         for place_id in dict.fromkeys((session.thread or session.channel, session.channel)):
-            channel = self.client.get_partial_messageable(int(place_id))
+            channel = self._calls.client.get_partial_messageable(int(place_id))
             try:
                 async for message in channel.history(limit=LOOKED_THROUGH):
                     if stops(message, question.event_id):
-                        return f"{place_id}:{message.id}"
+                        return {0: f"{place_id}:{message.id}"}
             except discord.HTTPException as error:
                 _log.info("it cannot be seen what was posted in channel %s before: %s", place_id, error)
-        return ""
+        return {}
 
-    async def post(self, question: Question, text: str, view: View | None = None, *, in_thread: bool = True) -> str:
+    async def post(self, question: Question, post: Post, *, in_thread: bool = True) -> str:
         """Posts where a question was asked; gives the placement."""
         session, asked = question.session, message_of(question)
         if in_thread and session.thread:
-            return await self._send(int(session.thread), text, view, nonce=_nonce(question))
+            return await self._calls.send(int(session.thread), post, _nonce(question))
         if asked is None or session.workspace == DIRECT:
-            return await self._send(int(session.channel), text, view, nonce=_nonce(question))
-        return await self._reply(int(session.channel), asked, text, view, nonce=_nonce(question))
+            return await self._calls.send(int(session.channel), post, _nonce(question))
+        return await self._calls.reply(int(session.channel), asked, post, _nonce(question))
+
+    async def notify(self, question: Question, text: str) -> None:
+        """Says something about a question where it was asked, without a thread for it."""
+        await self.post(question, render_notice(text), in_thread=not self._hangs(question))
+
+    async def announce(self, channel: int, post: Post, title: str, guild: int | None) -> SessionKey | None:
+        """Posts into a channel and opens a thread there; gives the conversation, None if there can be none."""
+        _, root = place(await self._calls.send(channel, post))
+        if guild is None:
+            return None
+        try:
+            await self._calls.open_thread(channel, guild, root, render_title(masked(title)))
+        except discord.HTTPException as error:
+            _log.info("no thread can be opened in channel %s: %s", channel, error)
+            return None
+        return SessionKey("discord", str(guild), str(channel), str(root))
+
+    async def say(self, channel: int, post: Post, pinging: discord.AllowedMentions | None = None) -> str:
+        """Posts what answers no question; gives the placement."""
+        return await self._calls.send(channel, post, pinging=pinging)
 
     async def respond(self, interaction: discord.Interaction, placement: str, text: str) -> None:
         """Answers a slash command that asks no question."""
+        post = render_notice(text)
         if placement:
-            await interaction.edit_original_response(content=text)
+            await interaction.edit_original_response(view=layout(post))
         else:
-            await self._send(interaction.channel_id or 0, text, nonce=f"{interaction.id}.0")
+            await self._calls.send(interaction.channel_id or 0, post, f"{interaction.id}.0")
         self._responses.pop(placement, None)
 
-    async def whisper(self, person: str, text: str) -> None:
+    async def whisper(self, person: str, post: Post) -> None:
         """Writes to somebody in private."""
-        user = await self.client.fetch_user(int(person))
-        await user.send(text)
+        user = await self._calls.client.fetch_user(int(person))
+        await user.send(view=layout(post))
 
-    async def show_progress(self, question: Question, placement: str, text: str) -> None:
-        """Edits a message if enough time has passed since the last such edit; otherwise leaves it for the next."""
-        if time.monotonic() - self._last_edit < EDIT_SECONDS or not self._pace.is_free("edit", place(placement)[0]):
+    async def react(self, question: Question, emoji: str) -> None:
+        """Reacts to the message that asked a question, if one did."""
+        asked = message_of(question)
+        if asked is None:
             return
-        self._last_edit = time.monotonic()
         try:
-            await self._edit(placement, text, stop_view(question.event_id))
+            await self._calls.react(self.where(question), asked, emoji)
+        except discord.HTTPException as error:
+            _log.info("no reaction to %s: %s", question.event_id, error)
+
+    async def show_progress(self, question: Question, placement: str, event: AnswerEvent, text: str) -> None:
+        """Edits a message if its time has come; otherwise leaves it for the next event."""
+        channel, _ = place(placement)
+        due = time.monotonic() - self._edited.get(placement, float("-inf")) >= EDIT_SECONDS
+        if not due or not self._calls.pace.is_free("edit", channel):
+            return
+        self._edited[placement] = time.monotonic()
+        try:
+            await self._edit(placement, render_working(render_progress(event, text), question.event_id))
         except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
             _log.debug("progress was not shown: %s", error)
 
-    async def finish(self, question: Question, placement: str, parts: list[str]) -> None:
-        """Puts the final text where the progress was; further parts follow as messages of their own."""
-        home = await self._put(question, placement, parts[0])
-        for number, part in enumerate(parts[1:], start=1):
-            await self._send_more(question, home, part, number)
+    async def finish(
+        self, question: Question, placement: str, posts: Sequence[Post], posted: Mapping[int, str] = NOTHING_POSTED
+    ) -> list[str]:
+        """Puts the final text where the progress was, if anywhere; further parts follow as messages of their own.
+
+        `posted` are the parts that stand there already; those that are left over are deleted. Gives the placements.
+        """
+        self._edited.pop(placement, None)
+        first = posted.get(0) or placement
+        home = await (self._put(question, first, posts[0]) if first else self._begin(question, posts[0]))
+        placements = [home]
+        for number, post in enumerate(posts[1:], start=1):
+            placements += await self._follow(question, home, post, number, posted.get(number, ""))
+        for number, left in posted.items():
+            if number >= len(placements):
+                await self._calls.delete(left)
         self._responses.pop(placement, None)
+        return placements
+
+    async def edit(self, placement: str, post: Post) -> None:
+        """Edits a message that answers no question."""
+        await patiently(lambda: self._calls.edit(placement, post))
+
+    async def delete(self, placement: str) -> None:
+        """Deletes a message of ours."""
+        await self._calls.delete(placement)
+
+    def where(self, question: Question) -> int:
+        """The channel or thread in which the message that asked a question stands."""
+        session = question.session
+        in_channel = self._hangs(question) or not session.thread.isdecimal()
+        return int(session.channel if in_channel else session.thread)
+
+    def link(self, question: Question) -> str:
+        """The address of the message that asked a question; "" if none did."""
+        asked, guild = message_of(question), question.session.workspace
+        guild = "@me" if guild == DIRECT else guild
+        return f"https://discord.com/channels/{guild}/{self.where(question)}/{asked}" if asked else ""
+
+    def ping(self, session: SessionKey, who: str) -> tuple[str, discord.AllowedMentions]:
+        """What pings a role or a person, and the leave to do so."""
+        guild = self._calls.client.get_guild(int(session.workspace)) if session.workspace != DIRECT else None
+        role = guild.get_role(int(who)) if guild and who.isdecimal() else None
+        if role:
+            return role.mention, discord.AllowedMentions(everyone=False, users=False, roles=[role], replied_user=False)
+        person = [discord.Object(int(who))] if who.isdecimal() else []
+        pinging = discord.AllowedMentions(everyone=False, users=person, roles=False, replied_user=False)
+        return f"<@{who}>" if person else "", pinging
+
+    async def _begin(self, question: Question, post: Post) -> str:
+        """Posts the first message of an answer, in the thread that its question opens if it does."""
+        there = not self._hangs(question) or await self._open_thread(question)
+        try:
+            return await self.post(question, post, in_thread=there)
+        except discord.NotFound:  # the thread of a slash command whose response got lost with a stopped process
+            return await self.post(question, post, in_thread=False)
+
+    def _hangs(self, question: Question, placement: str = "") -> bool:
+        """Whether the thread of a question is to be opened under it or its answer; a forum's post is one already."""
+        parent = self._calls.client.get_channel(int(question.session.channel))
+        return opens_thread(question, placement) and not isinstance(parent, discord.ForumChannel)
 
     async def _open_thread(self, question: Question) -> bool:
         """Whether the thread of a question is there now."""
-        channel = self.client.get_partial_messageable(
-            int(question.session.channel), guild_id=int(question.session.workspace)
-        )
-        root = channel.get_partial_message(int(question.session.thread))
-        await self._pace.turn("post", channel.id)
+        session = question.session
+        ids = int(session.channel), int(session.workspace), int(session.thread)
         try:
-            await patiently(lambda: root.create_thread(name=render_title(masked(question.text))))
+            await self._calls.open_thread(*ids, render_title(masked(question.text)))
         except discord.HTTPException as error:
             if error.code != THREAD_EXISTS:
-                _log.info("no thread can be opened in channel %s: %s", question.session.channel, error)
+                _log.info("no thread can be opened in channel %s: %s", session.channel, error)
                 return False
         return True
 
-    async def _put(self, question: Question, placement: str, text: str, view: View | None = None) -> str:
+    async def _put(self, question: Question, placement: str, post: Post, part: int = 0) -> str:
         """Edits a message, or posts anew beside it when it is gone or its thread sleeps; gives the placement."""
         try:
-            await patiently(lambda: self._edit(placement, text, view))
+            await patiently(lambda: self._edit(placement, post))
         except discord.HTTPException as error:
             if not isinstance(error, discord.NotFound | discord.Forbidden) and error.code != THREAD_ARCHIVED:
                 raise
-            return await self._send(place(placement)[0], text, view, nonce=_nonce(question, "again"))
+            return await self._calls.send(place(placement)[0], post, _nonce(question, f"{part}.again"))
         return placement
 
-    async def _edit(self, placement: str, text: str, view: View | None) -> None:
+    async def _edit(self, placement: str, post: Post) -> None:
         """Edits with the bot's own rights, which last; where it has none, with those of the slash command."""
-        channel, message = place(placement)
-        interaction = self._responses.get(placement)
-        await self._pace.turn("edit", channel)
         try:
-            await (
-                self.client.get_partial_messageable(channel).get_partial_message(message).edit(content=text, view=view)
-            )
+            await self._calls.edit(placement, post)
         except discord.Forbidden:
+            interaction = self._responses.get(placement)
             if interaction is None:
                 raise
-            await interaction.edit_original_response(content=text, view=view)
+            await interaction.edit_original_response(content=None, view=layout(post), attachments=attached(post))
 
-    async def _send_more(self, question: Question, placement: str, text: str, number: int) -> None:
-        """Posts a further part: into the thread under the answer if there is one, otherwise after it."""
-        nonce, home = _nonce(question, number), place(placement)[0]
-        thread = int(question.session.thread) if opens_thread(question, placement) else home
+    async def _follow(self, question: Question, home: str, post: Post, number: int, stands: str) -> list[str]:
+        """Brings a further part; gives its placements, several if what was to come as a file comes as messages."""
+        if stands:
+            return [await self._put(question, stands, post, number)]
         try:
-            await self._send(thread, text, nonce=nonce)
-        except (discord.NotFound, discord.Forbidden):
-            interaction = self._responses.get(placement)
-            if interaction and not interaction.is_expired():
-                await interaction.followup.send(text, suppress_embeds=True)
-            else:
-                await self._send(home, text, nonce=nonce)
-
-    async def _send(self, channel: int, text: str, view: View | None = None, *, nonce: str) -> str:
-        where = self.client.get_partial_messageable(channel)
-        await self._pace.turn("post", channel)
-        shown: dict[str, Any] = {"view": view} if view else {}
-        sent = await patiently(lambda: where.send(text, nonce=nonce, suppress_embeds=True, **shown))
-        return f"{channel}:{sent.id}"
-
-    async def _reply(self, channel: int, to: int, text: str, view: View | None, *, nonce: str) -> str:
-        where = self.client.get_partial_messageable(channel)
-        await self._pace.turn("post", channel)
-        asked = discord.MessageReference(message_id=to, channel_id=channel, fail_if_not_exists=False)
-        shown: dict[str, Any] = {"reference": asked, **({"view": view} if view else {})}
-        try:
-            sent = await patiently(lambda: where.send(text, nonce=nonce, suppress_embeds=True, **shown))
-        except discord.HTTPException as error:
-            if error.code != CANNOT_REPLY:
+            return [await self._send_more(question, home, post, number)]
+        except discord.Forbidden:
+            if not post.file:
                 raise
-            return await self._send(channel, text, view, nonce=nonce)
-        return f"{channel}:{sent.id}"
+        parts = [Post(post.text, post.below, post.small, post.rows), *post.rest]
+        return [await self._send_more(question, home, part, number + n) for n, part in enumerate(parts)]
+
+    async def _send_more(self, question: Question, home: str, post: Post, number: int) -> str:
+        """Posts a further part: into the thread under the answer if there is one, otherwise after it."""
+        nonce, beside = _nonce(question, number), place(home)[0]
+        thread = int(question.session.thread) if opens_thread(question, home) else beside
+        try:
+            return await self._calls.send(thread, post, nonce)
+        except (discord.NotFound, discord.Forbidden):
+            interaction = self._responses.get(home)
+            if interaction is None or interaction.is_expired():
+                if thread == beside:
+                    raise
+                return await self._calls.send(beside, post, nonce)
+            sent = await interaction.followup.send(view=layout(post), files=attached(post), wait=True)
+            return f"{sent.channel.id}:{sent.id}"
 
 
 def _nonce(question: Question, part: int | str = 0) -> str:
-    return f"{question.event_id.rpartition(':')[2]}.{part}"[-NONCE_LENGTH:]
+    """The same for the same part of the answer to the same question, and for nothing else."""
+    return hashlib.sha256(f"{question.event_id}/{part}".encode()).hexdigest()[:NONCE_LENGTH]

@@ -1,70 +1,122 @@
 """Reads what Discord delivers.
 
-Comes in: a message or an interaction as discord.py parsed it. Goes out: a `Heard` question, or None when it is not for
-us; and the places that follow from a question's address. Pure: it neither asks Discord nor remembers.
+Comes in: a message or an interaction as discord.py parsed it. Goes out: what was `Heard`, or None when nobody spoke;
+and the places that follow from a question's address. Pure: it neither asks Discord nor remembers.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import discord
 
-from core.domain.conversation import Mode, Question, SessionKey
+from bot.hearing import Heard
+from bot.uploads import FILES_ALONE, Upload
+from core.domain.conversation import Manner, Mode, Question, SessionKey
 
 PLATFORM = "discord"
 DIRECT = "dm"
 """The workspace of direct messages."""
 
+REWORDED_SECONDS = 60.0
+"""How long after it was asked a question may be reworded."""
+
 _MENTION = re.compile(r"<@!?(\d+)>")
 _ROLE = re.compile(r"<@&(\d+)>")
 _CHANNEL = re.compile(r"<#(\d+)>")
+_ID = re.compile(r"<(?:@[!&]?|#)(\d+)>")
 _EMOJI = re.compile(r"<a?(:\w+:)\d+>")
 _SPOKEN_TYPES = {discord.MessageType.default, discord.MessageType.reply}
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A message that may be for us; a `follow_up` is, if we take part in its thread.
+class Reworded:
+    """A message whose text was changed: the id of its question, and what it says now."""
 
-    One that is not `readable` has no text because the message content intent is off.
-    """
-
-    question: Question
-    follow_up: bool = False
-    readable: bool = True
+    event_id: str
+    heard: Heard
 
 
 def read_message(message: discord.Message, channel: object, *, me: int, sees_content: bool) -> Heard | None:
-    """The question in a message; `channel` is where it stands, looked up if discord.py did not know it."""
-    if message.author.bot or message.webhook_id or message.type not in _SPOKEN_TYPES:
+    """What was said in a message; None for notices of Discord's and for what we said ourselves.
+
+    `channel` is where it stands, looked up if discord.py did not know it.
+    """
+    if message.author.id == me or message.type not in _SPOKEN_TYPES:
         return None
-    addressed = isinstance(channel, discord.DMChannel) or _mentions_us(message, me)
-    if not addressed and (not isinstance(channel, discord.Thread) or _speaks_to_others(message, me)):
-        return None
-    if not addressed and sees_content and not message.content:
-        return None
+    direct, mentioned = isinstance(channel, discord.DMChannel), _mentions_us(message, me)
+    said, uploads = readable(message, me), read_uploads(message)
+    hidden = not (sees_content or direct or mentioned or message.content)
+    if not (said or uploads or direct or mentioned or hidden):
+        return None  # a sticker, say
     root = message.id if isinstance(channel, discord.TextChannel) and _threads_allowed(channel) else None
     guild = message.guild.id if message.guild else None
     question = Question(
         session=session_of(channel, channel_id=message.channel.id, guild_id=guild, root=root),
-        text=readable(message, me),
-        event_id=f"{PLATFORM}:{message.id}",
+        text=said or (FILES_ALONE if uploads else ""),
+        event_id=question_id(message.id),
         author=str(message.author.id),
+        asked_at=message.created_at,
     )
-    return Heard(question, follow_up=not addressed, readable=addressed or bool(message.content))
+    return Heard(
+        question,
+        direct=direct,
+        mentioned=mentioned,
+        in_thread=isinstance(channel, discord.Thread) and channel.id != message.id,  # as a forum's first post is
+        to_others=_speaks_to_others(message, me),
+        bot=str(message.webhook_id or message.author.id) if message.webhook_id or message.author.bot else "",
+        readable=not hidden,
+        uploads=uploads,
+    )
 
 
-def read_command(interaction: discord.Interaction, text: str, *, mode: Mode, answer: str) -> Question:
-    """The question of a slash command; `answer` is the placement of our response, "" when it cannot have one."""
+def read_rewording(message: discord.Message, channel: object, *, me: int, sees_content: bool) -> Reworded | None:
+    """An edit in which a person may have changed the words of a message shortly after it was sent."""
+    edited = message.edited_at
+    if edited is None or not message.content or (edited - message.created_at).total_seconds() > REWORDED_SECONDS:
+        return None
+    heard = read_message(message, channel, me=me, sees_content=sees_content)
+    if heard is None or heard.bot:
+        return None
+    old = heard.question.event_id
+    return Reworded(old, replace(heard, question=replace(heard.question, event_id=f"{old}:edit:{edited.timestamp()}")))
+
+
+def read_command(
+    interaction: discord.Interaction, text: str, *, mode: Mode, answer: str = "", private: bool = False
+) -> Question:
+    """The question of a slash command; `answer` is the placement of our response, "" when it cannot have one.
+
+    One that is `private` is answered to its asker alone, in a conversation of its own.
+    """
     opens = isinstance(interaction.channel, discord.TextChannel) and _sufficient(interaction.app_permissions)
-    root = place(answer)[1] if answer and opens else None
+    session = read_session(interaction, root=place(answer)[1] if answer and opens else None)
+    if private:
+        session = replace(session, thread=f"command:{interaction.id}")
     return Question(
-        session=read_session(interaction, root=root),
+        session=session,
         text=text.strip(),
         event_id=f"{PLATFORM}:interaction:{interaction.id}",
         author=str(interaction.user.id),
         mode=mode,
+        manner=Manner.PRIVATE if private else Manner.REPLY,
     )
+
+
+def read_shortcut(interaction: discord.Interaction, message: discord.Message, *, me: int) -> Heard:
+    """The question that "Ask about this message" asks: the message, in its thread."""
+    opens = isinstance(interaction.channel, discord.TextChannel) and _sufficient(interaction.app_permissions)
+    question = Question(
+        session=read_session(interaction, root=message.id if opens else None),
+        text=readable(message, me) or FILES_ALONE,
+        event_id=f"{question_id(message.id)}:shortcut:{interaction.id}",
+        author=str(interaction.user.id),
+    )
+    return Heard(question, mentioned=True, in_thread=True, uploads=read_uploads(message))
+
+
+def read_uploads(message: discord.Message) -> tuple[Upload, ...]:
+    """The files of a message."""
+    return tuple(Upload(file.filename, file.url, file.content_type or "", file.size) for file in message.attachments)
 
 
 def read_session(interaction: discord.Interaction, *, root: int | None = None) -> SessionKey:
@@ -85,22 +137,37 @@ def session_of(channel: object, *, channel_id: int, guild_id: int | None, root: 
     return SessionKey(PLATFORM, workspace, str(channel_id), str(root or ""))
 
 
+def question_id(message: int) -> str:
+    """The id of the question that a message asks."""
+    return f"{PLATFORM}:{message}"
+
+
 def opens_thread(question: Question, placement: str = "") -> bool:
     """Whether the thread of a question hangs from its own message or from that of its answer."""
     thread = question.session.thread
-    return bool(thread) and (message_of(question) == int(thread) or placement.endswith(f":{thread}"))
+    return thread.isdecimal() and int(thread) in {message_of(question), place(placement)[1] if placement else None}
 
 
 def message_of(question: Question) -> int | None:
     """The message in which a question was asked; None for a slash command."""
-    number = question.event_id.removeprefix(f"{PLATFORM}:")
+    number = question.event_id.split(":")[1]
     return int(number) if number.isdecimal() else None
 
 
 def place(placement: str) -> tuple[int, int]:
-    """The ids of channel and message in a placement."""
-    channel, _, message = placement.partition(":")
+    """The ids of channel and message in a placement, of the first message if there are several."""
+    channel, _, message = placement.split(maxsplit=1)[0].partition(":")
     return int(channel), int(message)
+
+
+def places(placement: str) -> dict[int, str]:
+    """The messages of an answer, by their number."""
+    return dict(enumerate(placement.split()))
+
+
+def plain_ids(text: str) -> str:
+    """Channels, people and roles that somebody named, by their ids alone."""
+    return _ID.sub(r"\1", text)
 
 
 def readable(message: discord.Message, me: int) -> str:
@@ -121,9 +188,12 @@ def _mentions_us(message: discord.Message, me: int) -> bool:
 
 
 def _speaks_to_others(message: discord.Message, me: int) -> bool:
+    """Whether somebody else is meant: by name, by a role, or by a reply."""
     replied = message.reference.resolved if message.reference else None
     to_other = isinstance(replied, discord.Message) and replied.author.id not in {me, message.author.id}
-    return to_other or bool(message.mentions or message.role_mentions) or message.mention_everyone
+    named = any(user.id != me for user in message.mentions)
+    called = any(not _is_ours(role, me) for role in message.role_mentions)
+    return to_other or named or called or message.mention_everyone
 
 
 def _is_ours(role: discord.Role, me: int) -> bool:

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import discord
 import pytest
@@ -10,7 +11,9 @@ import simcord
 from simcord import ChannelHandle, GuildHandle, MemberActor
 
 from bot.discord.client import DiscordChannel
+from core.answering.aftercare import Aftercare
 from core.answering.engine import Engine
+from core.answering.presence import Presence
 from core.answering.service import AnsweringService
 from core.answering.turns.budgets import Budgets
 from core.answering.turns.condenser import QuestionList
@@ -18,12 +21,16 @@ from core.answering.turns.memories import Memories
 from core.answering.turns.runner import TurnRunner
 from core.domain.conversation import Mode
 from core.settings import Settings, load_settings
+from core.storage.channels import Channels
 from core.storage.engine import Database
 from core.storage.migrate import migrate
+from core.storage.reviews import Reviews
 from core.storage.sessions import Sessions
+from core.storage.sources import Sources
 from core.storage.spending import Spending
 from core.storage.turns import Turns
 from tests.bot.discord.scripted_discord_engine import ScriptedEngine
+from tests.bot.discord.scripted_retriever import ScriptedRetriever
 
 ME = 9_000
 """The bot, in tests without a simulated Discord."""
@@ -99,20 +106,55 @@ async def discord_service(make_discord_service: Callable[[], Awaitable[Answering
 
 
 @pytest.fixture
-def make_discord_channel(
-    discord_settings: Settings, make_discord_service: Callable[[], Awaitable[AnsweringService]]
-) -> Callable[[], Awaitable[DiscordChannel]]:
-    """Another process, as it were: a new channel over a new service and the same database."""
+def retriever() -> ScriptedRetriever:
+    return ScriptedRetriever()
 
-    async def make() -> DiscordChannel:
-        return DiscordChannel(discord_settings, await make_discord_service())
+
+@pytest.fixture
+def presence(discord_database: Database, retriever: ScriptedRetriever) -> Presence:
+    turns, sessions = Turns(discord_database), Sessions(discord_database)
+    sources: Any = Sources(discord_database)
+    stand_in: Any = retriever
+    return Presence(Channels(discord_database), sessions, turns, sources, stand_in)
+
+
+@pytest.fixture
+def aftercare(discord_database: Database) -> Aftercare:
+    return Aftercare(Reviews(discord_database), Turns(discord_database), Sessions(discord_database))
+
+
+@pytest.fixture
+def new_discord_channel(
+    discord_settings: Settings, presence: Presence, aftercare: Aftercare
+) -> Callable[[AnsweringService], DiscordChannel]:
+    """Makes a channel over a service; simcord does not say how many shards there are to be."""
+
+    def make(service: AnsweringService) -> DiscordChannel:
+        channel = DiscordChannel(discord_settings, service, presence, aftercare)
+        channel.client.shard_count = 1
+        return channel
 
     return make
 
 
 @pytest.fixture
-def discord_channel(discord_settings: Settings, discord_service: AnsweringService) -> DiscordChannel:
-    return DiscordChannel(discord_settings, discord_service)
+def make_discord_channel(
+    new_discord_channel: Callable[[AnsweringService], DiscordChannel],
+    make_discord_service: Callable[[], Awaitable[AnsweringService]],
+) -> Callable[[], Awaitable[DiscordChannel]]:
+    """Another process, as it were: a new channel over a new service and the same database."""
+
+    async def make() -> DiscordChannel:
+        return new_discord_channel(await make_discord_service())
+
+    return make
+
+
+@pytest.fixture
+def discord_channel(
+    new_discord_channel: Callable[[AnsweringService], DiscordChannel], discord_service: AnsweringService
+) -> DiscordChannel:
+    return new_discord_channel(discord_service)
 
 
 @pytest.fixture

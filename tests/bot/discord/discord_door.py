@@ -35,8 +35,10 @@ class DiscordDoor:
         if request.headers["Authorization"] != f"Bot {TOKEN}":
             return answer({"message": "401: Unauthorized", "code": 0}, status=401)
         path = request.match_info["path"]
-        if path == "gateway":
-            return answer({"url": str(self.server.make_url("/gateway-here")).replace("http", "ws", 1)})
+        if path in {"gateway", "gateway/bot"}:
+            limits = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1}
+            url = str(self.server.make_url("/gateway-here")).replace("http", "ws", 1)
+            return answer({"url": url, "shards": 1, "session_start_limit": limits})
         if path.endswith("/commands"):
             self.commands = sorted(command["name"] for command in await request.json())
             self.commands_told.set()
@@ -67,6 +69,7 @@ class DiscordDoor:
             "v": 10,
             "user": user,
             "guilds": [],
+            "shard": [0, 1],
             "session_id": "session",
             "resume_gateway_url": str(request.url).replace("http", "ws", 1),
             "application": {"id": BOT_ID, "flags": 0},

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from core.answering.engine import Brief
-from core.domain.conversation import Answer
+from core.domain.conversation import Answer, Mode
 from core.domain.events import AnswerEvent, Completed, Searching, TextDelta
 from core.errors import AssistantError
 
@@ -29,7 +29,7 @@ class ScriptedEngine:
         if self.error:
             raise self.error
         yield TextDelta("The ")
-        yield Completed(self.answer or Answer(f"The {self._name} on {question}"))
+        yield Completed(self.answer or Answer(f"The {self._name} on {question}", mode=Mode(self._name)))
 
 
 def out_of_order() -> AssistantError:

@@ -10,6 +10,8 @@ from pydantic import SecretStr
 
 from bot.discord import client
 from bot.discord.client import DiscordChannel
+from core.answering.aftercare import Aftercare
+from core.answering.presence import Presence
 from core.answering.service import AnsweringService
 from core.errors import ChannelError
 from core.settings import Settings
@@ -31,14 +33,19 @@ async def door(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DiscordDoor]:
 
 @pytest.fixture
 async def connect(
-    door: DiscordDoor, discord_settings: Settings, discord_service: AnsweringService
+    door: DiscordDoor,
+    discord_settings: Settings,
+    discord_service: AnsweringService,
+    presence: Presence,
+    aftercare: Aftercare,
 ) -> AsyncIterator[Connect]:
     """Makes a channel for the door; it is stopped at the end."""
     made: list[DiscordChannel] = []
 
     def make(**overrides: object) -> DiscordChannel:
         changed = {"discord_api_url": door.api_url, **overrides}
-        made.append(DiscordChannel(discord_settings.model_copy(update=changed), discord_service))
+        settings = discord_settings.model_copy(update=changed)
+        made.append(DiscordChannel(settings, discord_service, presence, aftercare))
         return made[-1]
 
     yield make
@@ -53,7 +60,7 @@ async def test_channel_connects_and_tells_its_commands(door: DiscordDoor, connec
     await door.commands_told.wait()
 
     assert await channel.check() == "connected as assistant to 0 server(s)"
-    assert door.commands == ["ask", "crew", "reset"]
+    assert door.commands == ["Ask about this message", "ask", "crew", "help", "reset", "settings", "sources"]
     assert yarl.URL(door.api_url).port == DiscordWebSocket.DEFAULT_GATEWAY.port
 
 

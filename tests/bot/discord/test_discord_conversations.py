@@ -9,17 +9,9 @@ from simcord import ChannelHandle, GuildHandle, MemberActor
 from core.domain.conversation import Answer, Citation
 from core.storage.sessions import Sessions
 from tests.bot.discord.scripted_discord_engine import ScriptedEngine, out_of_order
+from tests.bot.discord.visible import answered, first_text, from_the_bot, texts, visible
 
 CITATION = Citation(1, "p1", "DVC", ("DVC", "Pipelines"), "https://example.test/dvc#pipelines", 0.8, "quote")
-
-
-def texts(channel: ChannelHandle) -> list[str]:
-    """What the bot wrote in a channel, without notices of opened threads."""
-    return [
-        message.content
-        for message in channel.history()
-        if message.author.bot and message.type is not discord.MessageType.thread_created
-    ]
 
 
 async def test_ask_answers_in_its_response_and_opens_a_thread_on_it(
@@ -28,7 +20,7 @@ async def test_ask_answers_in_its_response_and_opens_a_thread_on_it(
     result = await alice.slash(general, "ask", question="What is DVC?")
 
     assert result.response
-    assert result.response.content == "The agent on What is DVC?"
+    assert answered(result) == "The agent on What is DVC?"
     [thread] = general.threads
     assert (thread.id, thread.name) == (result.response.id, "What is DVC?")
     assert agent_engine.asked == ["What is DVC?"]
@@ -60,8 +52,8 @@ async def test_secret_in_a_question_stands_in_no_thread_name_and_its_asker_is_to
     assert result.response
     assert agent_engine.asked == ["Is DB_PASSWORD=[masked: password] right?"]
     assert general.threads[0].name == "Is DB_PASSWORD=[masked: password] right?"
-    assert "correcthorse1" not in str(result.response.content)
-    assert "What looked like a secret in your question (password) was masked" in str(result.response.content)
+    assert "correcthorse1" not in visible(result.response.message)
+    assert "What looked like a secret in your question (password) was masked" in visible(result.response.message)
 
 
 async def test_crew_is_asked_by_its_own_command(
@@ -70,7 +62,7 @@ async def test_crew_is_asked_by_its_own_command(
     result = await alice.slash(general, "crew", question="Compare DVC and lakeFS")
 
     assert result.response
-    assert result.response.content == "The crew on Compare DVC and lakeFS"
+    assert answered(result) == "The crew on Compare DVC and lakeFS"
     assert crew_engine.asked == ["Compare DVC and lakeFS"]
 
 
@@ -81,14 +73,14 @@ async def test_blank_command_is_refused_for_its_asker_alone(
 
     assert result.ephemeral
     assert result.response
-    assert "message is empty" in result.response.content
+    assert "message is empty" in answered(result)
     assert agent_engine.asked == []
 
 
 async def test_command_in_a_direct_message_opens_no_thread(alice: MemberActor, discord_sessions: Sessions) -> None:
     result = await alice.user.slash("ask", question="What is DVC?")
 
-    assert result.response.content == "The agent on What is DVC?"
+    assert answered(result) == "The agent on What is DVC?"
     [session] = await discord_sessions.list()
     assert (session.key.workspace, session.key.channel, session.key.thread) == (
         "dm",
@@ -175,7 +167,7 @@ async def test_without_permission_for_threads_the_answer_is_a_reply(
     assert small.threads == []
     reply = small.last_message
     assert reply
-    assert reply.content == "The agent on What is Feast?"
+    assert first_text(reply) == "The agent on What is Feast?"
     assert reply.reference
     assert reply.reference.message_id == asked.id
     [session] = await discord_sessions.list()
@@ -216,7 +208,7 @@ async def test_reset_forgets_the_thread_it_is_used_in(
     await alice.send(thread, f"{bot_mention} Who uses it?")
 
     assert result.response
-    assert result.response.content.startswith("Forgotten: 2 messages.")
+    assert answered(result).startswith("Forgotten: 2 messages.")
     assert agent_engine.asked == ["What is Feast?", "Who uses it?"]
     assert agent_engine.transcripts[-1] == []
 
@@ -229,24 +221,24 @@ async def test_long_answer_goes_on_in_further_messages(
 
     await alice.send(general, f"{bot_mention} Show me")
 
-    parts = texts(general.threads[0])
-    assert len(parts) == 3
-    assert all(len(part) <= 2000 for part in parts)
+    parts = [visible(message) for message in from_the_bot(general.threads[0])]
+    assert len(parts) == 2
+    assert all(len(part) <= 4000 for part in parts)
     assert all(part.count("```") % 2 == 0 for part in parts)
-    assert parts[-1].endswith("[DVC — Pipelines](<https://example.test/dvc#pipelines>)")
+    assert "[DVC — Pipelines](<https://example.test/dvc#pipelines>)" in parts[-1]
 
 
 async def test_long_answer_to_a_command_goes_on_in_its_thread(
     general: ChannelHandle, alice: MemberActor, agent_engine: ScriptedEngine
 ) -> None:
-    agent_engine.answer = Answer("\n".join(f"line {n} {'x' * 60}" for n in range(60)))
+    agent_engine.answer = Answer("\n".join(f"line {n} {'x' * 60}" for n in range(80)))
 
     result = await alice.slash(general, "ask", question="Show me")
 
     assert result.response
-    assert result.response.content.startswith("line 0")
+    assert answered(result).startswith("line 0")
     [thread] = general.threads
-    assert "line 59" in texts(thread)[-1]
+    assert "line 79" in texts(thread)[-1]
 
 
 async def test_nobody_is_pinged(
@@ -261,10 +253,10 @@ async def test_nobody_is_pinged(
     await alice.send(general, f"{bot_mention} Call them")
 
     [said] = [message for message in general.threads[0].history() if message.author.bot]
-    assert not re.search(r"@everyone|@here|<@", said.content)
+    assert not re.search(r"@everyone|@here|<@", visible(said))
     assert not said.mention_everyone
     assert said.mentions == []
-    written = [sent.json for sent in simcord_env.http_requests if sent.json and "content" in sent.json]
+    written = [sent.json for sent in simcord_env.http_requests if sent.json and "components" in sent.json]
     assert len(written) >= 2
     assert all(body["allowed_mentions"]["parse"] == [] for body in written)
 

@@ -5,7 +5,9 @@ from typing import Any
 import discord
 import pytest
 
-from bot.discord.reader import Heard, message_of, opens_thread, place, read_message
+from bot.discord.reader import message_of, opens_thread, place, places, plain_ids, read_message, read_rewording
+from bot.hearing import Heard
+from bot.uploads import FILES_ALONE
 from core.domain.conversation import Question, SessionKey
 
 ME, ALICE, BOB, OTHER_BOT = 9, 11, 12, 13
@@ -67,6 +69,14 @@ def guild_payload(denied: int) -> dict[str, Any]:
 def heard(content: str, channel: int = GENERAL, *, author: int = ALICE, denied: int = 0, **fields: Any) -> Heard | None:
     """What is made of a message; `fields` are those of Discord's payload, or `sees_content`."""
     sees_content = fields.pop("sees_content", True)
+    message, where = spoken(content, channel, author=author, denied=denied, **fields)
+    return read_message(message, where, me=ME, sees_content=sees_content)
+
+
+def spoken(
+    content: str, channel: int = GENERAL, *, author: int = ALICE, denied: int = 0, **fields: Any
+) -> tuple[discord.Message, Any]:
+    """A message and its channel."""
     state = discord.Client(intents=discord.Intents.default())._connection
     state.user = discord.ClientUser(state=state, data=user(ME))
     payload = {
@@ -93,17 +103,18 @@ def heard(content: str, channel: int = GENERAL, *, author: int = ALICE, denied: 
         state._add_guild(guild)
         where = guild.get_channel_or_thread(channel)
         payload["guild_id"] = str(GUILD)
-    message = discord.Message(state=state, channel=where, data=payload)
-    return read_message(message, where, me=ME, sees_content=sees_content)
+    data: Any = payload
+    return discord.Message(state=state, channel=where, data=data), where
 
 
 def test_mention_in_a_channel_gets_a_thread_under_it() -> None:
     found = heard("<@9> What is DVC?")
 
     assert found
-    assert not found.follow_up
+    assert (found.mentioned, found.in_thread, found.direct) == (True, False, False)
+    asked_at = discord.utils.snowflake_time(77)
     assert found.question == Question(
-        SessionKey("discord", "1", str(GENERAL), "77"), "What is DVC?", "discord:77", author=str(ALICE)
+        SessionKey("discord", "1", str(GENERAL), "77"), "What is DVC?", "discord:77", str(ALICE), asked_at=asked_at
     )
     assert opens_thread(found.question)
 
@@ -134,7 +145,7 @@ def test_mention_in_a_thread_keeps_the_thread() -> None:
     found = heard("<@9> And S3?", THREAD)
 
     assert found
-    assert not found.follow_up
+    assert found.mentioned
     assert found.question.session == SessionKey("discord", "1", str(GENERAL), "31")
     assert not opens_thread(found.question)
 
@@ -143,7 +154,8 @@ def test_reply_in_a_thread_is_a_follow_up() -> None:
     found = heard("And S3?", THREAD)
 
     assert found
-    assert found.follow_up
+    assert found.in_thread
+    assert not found.addressed
     assert found.readable
 
 
@@ -152,41 +164,96 @@ def test_direct_message_is_a_question() -> None:
 
     assert found
     assert found.question.session == SessionKey("discord", "dm", "41", "")
-    assert not found.follow_up
+    assert found.direct
 
 
 def test_message_whose_text_is_hidden_from_us_is_marked() -> None:
     found = heard("", THREAD, sees_content=False)
 
     assert found
-    assert found.follow_up
+    assert found.in_thread
     assert not found.readable
 
 
-def test_picture_without_words_is_no_follow_up() -> None:
+def test_sticker_without_words_says_nothing() -> None:
     assert heard("", THREAD) is None
 
 
+def test_files_without_words_ask_what_is_wrong() -> None:
+    file = {"id": "5", "filename": "log.txt", "size": 7, "url": "https://cdn.discordapp.com/log.txt", "proxy_url": ""}
+
+    found = heard("", THREAD, attachments=[file])
+
+    assert found
+    assert found.question.text == FILES_ALONE
+    assert [(upload.name, upload.url, upload.size) for upload in found.uploads] == [
+        ("log.txt", "https://cdn.discordapp.com/log.txt", 7)
+    ]
+
+
 @pytest.mark.parametrize("content", ["<@12> see this", "<@&52> see this"])
-def test_talk_to_somebody_else_in_a_thread_is_not_for_us(content: str) -> None:
-    assert heard(content, THREAD) is None
+def test_talk_to_somebody_else_is_marked(content: str) -> None:
+    found = heard(content, THREAD)
+
+    assert found
+    assert found.to_others
 
 
-def test_call_to_everyone_in_a_thread_is_not_for_us() -> None:
-    assert heard("@everyone look", THREAD, mention_everyone=True) is None
+def test_call_to_everyone_is_marked() -> None:
+    found = heard("@everyone look", THREAD, mention_everyone=True)
+
+    assert found
+    assert found.to_others
 
 
-def test_message_in_a_channel_is_not_for_us() -> None:
-    assert heard("What is DVC?") is None
+def test_message_in_a_channel_is_heard_at_its_top() -> None:
+    found = heard("What is DVC?")
+
+    assert found
+    assert (found.addressed, found.in_thread, found.to_others) == (False, False, False)
 
 
-@pytest.mark.parametrize("author", [ME, OTHER_BOT])
-def test_bots_are_not_heard(author: int) -> None:
-    assert heard("<@9> What is DVC?", author=author) is None
+def test_first_post_of_a_forum_is_no_reply() -> None:
+    found = heard("What is DVC?", THREAD, id=str(THREAD))
+
+    assert found
+    assert not found.in_thread
+    assert found.question.session.thread == str(THREAD)
 
 
-def test_webhooks_are_not_heard() -> None:
-    assert heard("<@9> What is DVC?", webhook_id="5") is None
+def test_we_do_not_hear_ourselves() -> None:
+    assert heard("<@9> What is DVC?", author=ME) is None
+
+
+def test_bots_are_marked_by_their_ids() -> None:
+    robot, hook = heard("<@9> What is DVC?", author=OTHER_BOT), heard("<@9> What is DVC?", webhook_id="5")
+
+    assert robot
+    assert hook
+    assert (robot.bot, hook.bot) == (str(OTHER_BOT), "5")
+
+
+MOMENT, LATE = "2015-01-01T00:00:30+00:00", "2015-01-01T00:01:30+00:00"
+
+
+def test_rewording_has_the_id_of_its_question_and_one_of_its_own() -> None:
+    reworded = read_rewording(*spoken("<@9> What is lakeFS?", edited_timestamp=MOMENT), me=ME, sees_content=True)
+
+    assert reworded
+    assert reworded.event_id == "discord:77"
+    assert reworded.heard.question.event_id.startswith("discord:77:edit:")
+    assert message_of(reworded.heard.question) == 77
+
+
+@pytest.mark.parametrize("edited", [LATE, None])
+def test_late_edits_and_previews_are_no_rewording(edited: str | None) -> None:
+    message = spoken("<@9> What is lakeFS?", edited_timestamp=edited)
+
+    assert read_rewording(*message, me=ME, sees_content=True) is None
+
+
+def test_named_people_roles_and_channels_become_ids() -> None:
+    assert plain_ids("<@1>, <@!2> <@&3> <#4>") == "1, 2 3 4"
 
 
 @pytest.mark.parametrize("kind", [6, 7, 18, 21])
@@ -208,3 +275,5 @@ def test_thread_of_a_slash_command_hangs_from_its_answer() -> None:
     assert not opens_thread(question, "88:90")
     assert message_of(question) is None
     assert place("21:88") == (21, 88)
+    assert place("21:88 21:89") == (21, 88)
+    assert places("21:88 21:89") == {0: "21:88", 1: "21:89"}

@@ -14,12 +14,9 @@ from core.domain.conversation import Answer, Question, SessionKey
 from core.domain.events import AnswerEvent
 from core.storage.turns import Turns
 from tests.bot.discord.scripted_discord_engine import ScriptedEngine
+from tests.bot.discord.visible import answered, texts
 
 Restart = Callable[[], Awaitable[None]]
-
-
-def from_the_bot(channel: ChannelHandle) -> list[str]:
-    return [message.content for message in channel.history() if message.author.bot and message.content]
 
 
 @pytest.fixture
@@ -55,11 +52,11 @@ async def test_question_in_the_middle_is_answered_into_its_placeholder(
 ) -> None:
     await alice.send(general, f"{bot_mention} What is DVC?")
     [thread] = general.threads
-    assert from_the_bot(thread) == [WAITING]
+    assert texts(thread) == [WAITING]
 
     await restart()
 
-    assert from_the_bot(thread) == ["The agent on What is DVC?"]
+    assert texts(thread) == ["The agent on What is DVC?"]
     assert len(general.threads) == 1
     assert await discord_turns.unfinished("discord", datetime.now(UTC) - timedelta(hours=1)) == []
 
@@ -74,7 +71,7 @@ async def test_placeholder_whose_place_was_not_stored_is_found_by_its_button(
     await restart()
 
     [thread] = general.threads
-    assert from_the_bot(thread) == ["The agent on What is DVC?"]
+    assert texts(thread) == ["The agent on What is DVC?"]
 
 
 @pytest.mark.usefixtures("hold")
@@ -87,7 +84,7 @@ async def test_placeholder_in_a_direct_message_whose_place_was_not_stored_is_fou
 
     await restart()
 
-    assert from_the_bot(alice.user.dm_channel) == ["The agent on What is DVC?", "The agent on And Git LFS?"]
+    assert texts(alice.user.dm_channel) == ["The agent on What is DVC?", "The agent on And Git LFS?"]
 
 
 @pytest.mark.usefixtures("hold")
@@ -99,7 +96,19 @@ async def test_slash_command_in_the_middle_is_answered_into_its_response(
     await restart()
 
     assert result.response
-    assert result.response.content == "The agent on What is DVC?"
+    assert answered(result) == "The agent on What is DVC?"
+
+
+@pytest.mark.usefixtures("hold")
+async def test_private_answer_of_a_process_that_is_gone_comes_as_a_direct_message(
+    general: ChannelHandle, alice: MemberActor, restart: Restart
+) -> None:
+    await alice.slash(general, "ask", question="What is Feast?", private=True)
+
+    await restart()
+
+    assert texts(alice.user.dm_channel) == ["The agent on What is Feast?"]
+    assert texts(general) == []
 
 
 @pytest.mark.usefixtures("hold")
@@ -112,7 +121,7 @@ async def test_placeholder_that_was_deleted_is_replaced_by_a_plain_message(
 
     await restart()
 
-    assert "The agent on What is DVC?" in from_the_bot(general)
+    assert "The agent on What is DVC?" in texts(general)
 
 
 async def test_question_that_was_only_stored_gets_its_thread_and_its_answer(
@@ -126,7 +135,7 @@ async def test_question_that_was_only_stored_gets_its_thread_and_its_answer(
 
     [thread] = general.threads
     assert thread.id == asked.id
-    assert from_the_bot(thread) == ["The agent on What is DVC?"]
+    assert texts(thread) == ["The agent on What is DVC?"]
 
 
 async def test_answer_that_was_not_posted_is_posted_without_asking_again(
@@ -143,5 +152,5 @@ async def test_answer_that_was_not_posted_is_posted_without_asking_again(
     await restart()
     await restart()
 
-    assert from_the_bot(alice.user.dm_channel) == ["Data Version Control."]
+    assert texts(alice.user.dm_channel) == ["Data Version Control."]
     assert agent_engine.asked == []

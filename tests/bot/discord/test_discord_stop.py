@@ -14,6 +14,7 @@ from core.domain.conversation import Answer, Question, Status
 from core.domain.events import AnswerEvent
 from core.storage.turns import Turns
 from tests.bot.discord.scripted_discord_engine import ScriptedEngine
+from tests.bot.discord.visible import answered, buttons, from_the_bot, texts
 
 SEARCHING = "_Searching for “What is DVC?”…_"
 
@@ -42,14 +43,9 @@ async def begun(general: ChannelHandle, alice: MemberActor, bot_mention: str) ->
     return f"discord:{asked.id}", thread
 
 
-def from_the_bot(channel: ChannelHandle) -> discord.Message:
-    [message] = [message for message in channel.history() if message.author.bot and message.content]
+def only(channel: ChannelHandle) -> discord.Message:
+    [message] = from_the_bot(channel)
     return message
-
-
-def buttons(message: discord.Message) -> list[str]:
-    rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
-    return [item.custom_id or "" for row in rows for item in row.children if isinstance(item, discord.Button)]
 
 
 async def status(turns: Turns, event_id: str) -> Status:
@@ -62,13 +58,13 @@ async def test_asker_stops_the_answer_and_the_button_goes(
     general: ChannelHandle, alice: MemberActor, bot_mention: str, discord_turns: Turns
 ) -> None:
     event_id, thread = await begun(general, alice, bot_mention)
-    assert buttons(from_the_bot(thread)) == [f"stop:{event_id}"]
+    assert buttons(only(thread)) == {"Stop": f"stop:{event_id}"}
 
-    clicked = await alice.click(from_the_bot(thread), label="Stop")
+    clicked = await alice.click(only(thread), label="Stop")
 
     assert not clicked.ephemeral
-    assert from_the_bot(thread).content == "_Stopped._"
-    assert buttons(from_the_bot(thread)) == []
+    assert texts(thread)[-1] == "_Stopped._"
+    assert buttons(only(thread)) == {}
     assert await status(discord_turns, event_id) is Status.STOPPED
 
 
@@ -76,12 +72,12 @@ async def test_conversation_goes_on_after_a_stop(
     general: ChannelHandle, alice: MemberActor, bot_mention: str, agent_engine: ScriptedEngine
 ) -> None:
     _, thread = await begun(general, alice, bot_mention)
-    await alice.click(from_the_bot(thread), label="Stop")
+    await alice.click(only(thread), label="Stop")
 
     agent_engine.hold = None
     await alice.send(thread, "And with S3?")
 
-    assert [message.content for message in thread.history() if message.author.bot and message.content] == [
+    assert texts(thread) == [
         "_Stopped._",
         "The agent on And with S3?",
     ]
@@ -92,13 +88,13 @@ async def test_somebody_else_is_told_alone_that_only_the_asker_can_stop_it(
 ) -> None:
     event_id, thread = await begun(general, alice, bot_mention)
 
-    clicked = await bob.click(from_the_bot(thread), label="Stop")
+    clicked = await bob.click(only(thread), label="Stop")
 
     assert clicked.ephemeral
     assert clicked.response
-    assert clicked.response.content == "⚠️ Only the person who asked can stop this answer."
-    assert from_the_bot(thread).content == SEARCHING
-    assert buttons(from_the_bot(thread)) == [f"stop:{event_id}"]
+    assert answered(clicked) == "⚠️ Only the person who asked can stop this answer."
+    assert texts(thread)[-1] == SEARCHING
+    assert buttons(only(thread)) == {"Stop": f"stop:{event_id}"}
     assert await status(discord_turns, event_id) is Status.PENDING
 
 
@@ -113,10 +109,10 @@ async def test_click_on_a_question_that_has_ended_meanwhile_changes_nothing(
         await discord_turns.complete(event_id, Answer("Data Version Control."))
     ended = await status(discord_turns, event_id)
 
-    clicked = await alice.click(from_the_bot(thread), label="Stop")
+    clicked = await alice.click(only(thread), label="Stop")
 
     assert not clicked.ephemeral
-    assert from_the_bot(thread).content == SEARCHING
+    assert texts(thread)[-1] == SEARCHING
     assert await status(discord_turns, event_id) is ended
 
 
@@ -132,22 +128,22 @@ async def test_button_of_a_question_that_was_deleted_is_explained(
     assert asked
     await discord_service._sessions.delete(asked.question.session)
 
-    clicked = await alice.click(from_the_bot(thread), label="Stop")
+    clicked = await alice.click(only(thread), label="Stop")
 
     assert clicked.ephemeral
     assert clicked.response
-    assert clicked.response.content == "⚠️ There is no such question."
+    assert answered(clicked) == "⚠️ There is no such question."
 
 
 async def test_asker_of_a_command_stops_it_in_its_response(general: ChannelHandle, alice: MemberActor) -> None:
     asked = await alice.slash(general, "ask", question="What is DVC?")
     assert asked.response
-    assert asked.response.content == SEARCHING
+    assert answered(asked) == SEARCHING
 
     await alice.click(asked.response, label="Stop")
 
-    assert asked.response.content == "_Stopped._"
-    assert buttons(asked.response.message) == []
+    assert answered(asked) == "_Stopped._"
+    assert buttons(asked.response.message) == {}
 
 
 async def test_button_of_the_process_before_works_in_the_next(
@@ -162,7 +158,7 @@ async def test_button_of_the_process_before_works_in_the_next(
     [thread] = general.threads
     await simcord_env.restart_bot((await make_discord_channel()).client)
 
-    await alice.click(from_the_bot(thread), label="Stop")
+    await alice.click(only(thread), label="Stop")
 
-    assert from_the_bot(thread).content == "_Stopped._"
+    assert texts(thread)[-1] == "_Stopped._"
     assert await status(discord_turns, f"discord:{asked.id}") is Status.STOPPED

@@ -6,12 +6,14 @@ from simcord import ChannelHandle, MemberActor
 
 from bot.discord.client import DiscordChannel
 from tests.bot.discord.scripted_discord_engine import ScriptedEngine
+from tests.bot.discord.visible import texts
 
 
 @pytest.fixture
 def simcord_bot(discord_channel: DiscordChannel) -> discord.Client:
     discord_channel._do_without_content(discord.PrivilegedIntentsRequired(None))
     discord_channel.client = discord_channel._new_client()
+    discord_channel.client.shard_count = 1
     return discord_channel.client
 
 
@@ -25,7 +27,7 @@ async def test_reply_without_text_is_told_once_that_a_mention_is_needed(
     await alice.send(thread, "Hello?")
     await alice.send(thread, f"{bot_mention} And with S3?")
 
-    said = [message.content for message in thread.history() if message.author.bot]
+    said = texts(thread)
     assert said[0] == "The agent on What is DVC?"
     assert said[1].startswith("I can only read messages that mention me")
     assert said[2:] == ["The agent on And with S3?"]
@@ -38,7 +40,7 @@ async def test_threads_of_other_people_hear_nothing(general: ChannelHandle, alic
 
     await alice.send(thread, "What do you think?")
 
-    assert [message for message in thread.history() if message.author.bot] == []
+    assert texts(thread) == []
 
 
 async def test_state_says_what_is_lost(discord_channel: DiscordChannel, simcord_env: object) -> None:
