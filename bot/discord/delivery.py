@@ -56,6 +56,8 @@ class Delivery:
                 await self._draft(question, answer)
             case Manner.OFFER if not answer.covered:
                 await self._service.withdraw(question.event_id)
+                for stands in posted.values():  # of what was offered before it was reworded
+                    await self._messenger.delete(stands)
                 return
             case _:
                 stand = await self._messenger.finish(question, placement, render_answer(answer), posted)

@@ -60,6 +60,20 @@ async def test_private_answer_is_shared_and_its_conversation_goes_on_there(
     assert texts(thread)[-1] == "The crew on What is Feast?"
 
 
+async def test_private_answer_that_comes_too_late_for_its_response_comes_as_a_direct_message(
+    general: ChannelHandle, alice: MemberActor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def expired(_: discord.Interaction) -> bool:
+        return True
+
+    monkeypatch.setattr(discord.Interaction, "is_expired", expired)
+
+    await alice.slash(general, "ask", question="What is Feast?", private=True)
+
+    assert texts(alice.user.dm_channel) == ["The agent on What is Feast?"]
+    assert from_the_bot(general) == []
+
+
 async def test_private_question_in_a_thread_is_shared_there(
     general: ChannelHandle, alice: MemberActor, bot_mention: str
 ) -> None:

@@ -68,6 +68,17 @@ async def test_asker_stops_the_answer_and_the_button_goes(
     assert await status(discord_turns, event_id) is Status.STOPPED
 
 
+async def test_asker_stops_the_answer_with_a_word(
+    general: ChannelHandle, alice: MemberActor, bot_mention: str, discord_turns: Turns
+) -> None:
+    event_id, thread = await begun(general, alice, bot_mention)
+
+    await alice.send(thread, "stop")
+
+    assert texts(thread) == ["_Stopped._"]
+    assert await status(discord_turns, event_id) is Status.STOPPED
+
+
 async def test_conversation_goes_on_after_a_stop(
     general: ChannelHandle, alice: MemberActor, bot_mention: str, agent_engine: ScriptedEngine
 ) -> None:

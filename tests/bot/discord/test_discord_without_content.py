@@ -1,7 +1,10 @@
 """A bot whose portal has not approved the message content intent."""
 
+from collections.abc import Awaitable, Callable
+
 import discord
 import pytest
+import simcord
 from simcord import ChannelHandle, MemberActor
 
 from bot.discord.client import DiscordChannel
@@ -46,3 +49,20 @@ async def test_threads_of_other_people_hear_nothing(general: ChannelHandle, alic
 async def test_state_says_what_is_lost(discord_channel: DiscordChannel, simcord_env: object) -> None:
     assert simcord_env
     assert "without the message content intent" in await discord_channel.check()
+
+
+async def test_owner_is_told_once_what_is_lost(
+    simcord_env: simcord.Env,
+    discord_channel: DiscordChannel,
+    make_discord_channel: Callable[[], Awaitable[DiscordChannel]],
+) -> None:
+    owner = simcord_env.create_user("owner")
+    simcord_env.create_guild("Lab", owner=owner)
+
+    await discord_channel._owners.limited("I cannot read all messages.")
+    await discord_channel._owners.limited("I cannot read all messages.")
+    next_process = await make_discord_channel()
+    await simcord_env.restart_bot(next_process.client)
+    await next_process._owners.limited("I cannot read all messages.")
+
+    assert texts(owner.dm_channel) == ["I cannot read all messages."]
