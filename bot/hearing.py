@@ -125,11 +125,11 @@ def _in_thread(heard: Heard, settings: ChannelSettings, floor: Floor | None) -> 
     if heard.to_others:
         return Response.OVERHEAR
     author, text = heard.question.author, heard.question.text
-    if floor.taken_by and (floor.taken_by != author or not is_asking(text)):
-        return Response.OVERHEAR  # they talk to each other
     known = author in floor.askers
-    if is_thanks(text):
-        return Response.ACKNOWLEDGE if known else Response.OVERHEAR
     if known and is_stop(text):
         return Response.STOP
+    if floor.taken_by and (floor.taken_by != author or not is_asking(text)):
+        return Response.OVERHEAR  # they talk to each other
+    if is_thanks(text):
+        return Response.ACKNOWLEDGE if known else Response.OVERHEAR
     return Response.ANSWER if known or is_asking(text) else Response.OVERHEAR

@@ -6,6 +6,7 @@ said; questions that were heard before are known by their ids. Started by the ch
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -47,7 +48,7 @@ class CatchUp:
             async for message, channel in self._said(client, workspace, since):
                 heard = read_message(message, channel, me=me_of(client), sees_content=client.intents.message_content)
                 if heard:
-                    await take(heard)
+                    await take(replace(heard, question=replace(heard.question, asked_at=message.created_at)))
 
     async def listening(self, client: discord.Client) -> None:
         """Notes that we hear all servers now."""

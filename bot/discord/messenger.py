@@ -44,6 +44,7 @@ class Messenger:
         self._calls = calls
         self._responses: dict[str, discord.Interaction] = {}
         self._edited: dict[str, float] = {}
+        self._writing: set[str] = set()
 
     async def defer(self, interaction: discord.Interaction, *, ephemeral: bool = False) -> str:
         """Shows that we think about a slash command; gives the placement, or "" when its time has run out."""
@@ -142,12 +143,15 @@ class Messenger:
             _log.info("no reaction to %s: %s", question.event_id, error)
 
     async def show_progress(self, question: Question, placement: str, event: AnswerEvent, text: str) -> None:
-        """Edits a message if its time has come; otherwise leaves it for the next event."""
+        """Edits a message if its time has come, for the first words at once; otherwise leaves it for the next event."""
         channel, _ = place(placement)
         due = time.monotonic() - self._edited.get(placement, float("-inf")) >= EDIT_SECONDS
-        if not due or not self._calls.pace.is_free("edit", channel):
+        first_words = bool(text.strip()) and placement not in self._writing
+        if not (due or first_words) or not self._calls.pace.is_free("edit", channel):
             return
         self._edited[placement] = time.monotonic()
+        if first_words:
+            self._writing.add(placement)
         try:
             await self._edit(placement, render_working(render_progress(event, text), question.event_id))
         except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
@@ -161,6 +165,7 @@ class Messenger:
         `posted` are the parts that stand there already; those that are left over are deleted. Gives the placements.
         """
         self._edited.pop(placement, None)
+        self._writing.discard(placement)
         first = posted.get(0) or placement
         home = await (self._put(question, first, posts[0]) if first else self._begin(question, posts[0]))
         placements = [home]

@@ -55,7 +55,6 @@ def read_message(message: discord.Message, channel: object, *, me: int, sees_con
         text=said or (FILES_ALONE if uploads else ""),
         event_id=question_id(message.id),
         author=str(message.author.id),
-        asked_at=message.created_at,
     )
     return Heard(
         question,

@@ -111,7 +111,10 @@ class Actions:
             if reworded.heard.mentioned:
                 await self.take(reworded.heard)
             return
-        question = replace(reworded.heard.question, mode=asked.question.mode, manner=asked.question.manner)
+        before = asked.question
+        question = replace(
+            reworded.heard.question, mode=before.mode, manner=before.manner, attachments=before.attachments
+        )
         posted = await self._messenger.posted(asked.question)
         await self._work.drop(asked.question.event_id)
         try:

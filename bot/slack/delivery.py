@@ -51,6 +51,8 @@ class Delivery:
                 await self._draft(question, answer)
             case Manner.OFFER if not answer.covered:
                 await self._service.withdraw(question.event_id)
+                for ts in {*placement.split(), *posted.values()}:  # of the offer before it was reworded
+                    await self._messenger.delete(question.session, ts)
                 return
             case _:
                 places = await self._messenger.finish(question, first(placement), render_answer(answer), posted)

@@ -60,6 +60,7 @@ class Messenger:
         self._workspaces = workspaces
         self._streams = Streams()
         self._edited: dict[str, float] = {}
+        self._writing: set[str] = set()
 
     async def open(self, question: Question) -> str:
         """Gives a sign of life, with a button that stops the answer; gives the message's `ts`."""
@@ -151,14 +152,17 @@ class Messenger:
             _log.debug("no reaction to %s: %s", ts, reason_of(error))
 
     async def show_progress(self, question: Question, ts: str, event: AnswerEvent, text: str) -> None:
-        """Shows what happens, if its time has come; otherwise leaves it for the next event."""
+        """Shows what happens, if its time has come, the first words at once; otherwise leaves it for the next event."""
         if await self._streams.show(ts, event, text):
             return
         workspace = await self._of(question.session)
         due = time.monotonic() - self._edited.get(ts, 0.0) >= EDIT_SECONDS
-        if not due or workspace.pace.left("chat.update") <= KEPT_EDITS:
+        first_words = bool(text.strip()) and ts not in self._writing
+        if not (due or first_words) or workspace.pace.left("chat.update") <= KEPT_EDITS:
             return
         self._edited[ts] = time.monotonic()
+        if first_words:
+            self._writing.add(ts)
         shown = render_progress(event, text)
         try:
             await self.edit(question.session, ts, Post(shown, render_working(shown, question.event_id)))
@@ -173,6 +177,7 @@ class Messenger:
         `posted` are the parts that stand there already; those that are left over are deleted. Gives the `ts` of all.
         """
         self._edited.pop(ts, None)
+        self._writing.discard(ts)
         await self._streams.close(ts)
         places: list[str] = []
         for number, post in enumerate(posts):

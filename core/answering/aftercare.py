@@ -60,7 +60,8 @@ class Aftercare:
         asked = told.question
         if asked.mode is Mode.CREW:
             raise InputError("This is the crew's answer already. Ask a further question in the thread.")
-        return replace(asked, event_id=f"{asked.event_id}:crew", author=author, mode=Mode.CREW, asked_at=None)
+        again = replace(asked, author=author, mode=Mode.CREW, manner=Manner.REPLY, asked_at=None)
+        return replace(again, event_id=f"{asked.event_id}:crew")
 
     async def escalate(self, message_id: str, author: str) -> Summary | None:
         """Notes that an answer needs a human; gives what the human should know. None: somebody did so before."""

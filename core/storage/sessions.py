@@ -8,6 +8,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, delete, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
 
 from core.domain.channels import Address, Floor
@@ -63,8 +64,11 @@ class Sessions:
         return await self._change(key, SessionRow.resolved_at.is_(None), resolved_at=now(), resolved_by=person)
 
     async def move(self, key: SessionKey, new: SessionKey) -> bool:
-        """Gives a conversation another address; False when it is unknown."""
-        return await self._change(key, workspace=new.workspace, channel=new.channel, thread=new.thread)
+        """Gives a conversation another address; False when it is unknown, or another one is held there."""
+        try:
+            return await self._change(key, workspace=new.workspace, channel=new.channel, thread=new.thread)
+        except IntegrityError:
+            return False
 
     async def recent(self, platform: str, since: datetime, limit: int) -> list[SessionKey]:
         """The addresses of a platform's conversations in which something was said since then, the latest first."""

@@ -1,7 +1,8 @@
 """Takes the README's pictures from the running product: `python docs/pictures/take.py`.
 
 Starts `serve` on a fresh folder with Slack over the tests' double, asks in a channel, and photographs the console and
-the thread. The thread is drawn from the messages that were really posted. Needs a Chromium on the machine.
+the thread. The thread is drawn from the blocks that were really posted; `take_discord.py` takes Discord's. Needs a
+Chromium on the machine.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import sys
 import tempfile
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from markdown_it import MarkdownIt
 from playwright.async_api import Browser, async_playwright
@@ -19,7 +21,7 @@ from playwright.async_api import Browser, async_playwright
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.emulators.slack import Act, SlackDouble  # noqa: E402
+from tests.emulators.slack import Act, Message, SlackDouble  # noqa: E402
 
 HERE = Path(__file__).parent
 PASSWORD = "for-the-pictures"  # noqa: S105 - lives as long as this script
@@ -37,7 +39,11 @@ p {{ margin: 0 0 8px; }} ul {{ margin: 0; padding-left: 22px; }} a {{ color: #12
 code {{ background: #f6f6f6; border: 1px solid #ddd; border-radius: 3px; color: #c01343; padding: 1px 3px;
   font-size: 12px; }}
 pre {{ background: #f8f8f8; border: 1px solid #ddd; border-radius: 4px; padding: 8px; overflow: hidden; }}
-pre code {{ background: none; border: 0; color: #1d1c1d; padding: 0; }} .replies {{ color: #616061; font-size: 13px;
+pre code {{ background: none; border: 0; color: #1d1c1d; padding: 0; }}
+.context {{ color: #616061; font-size: 12px; margin: 8px 0; }}
+.actions {{ display: flex; flex-wrap: wrap; gap: 8px; margin: 8px 0 0; }}
+.actions span {{ border: 1px solid #bbb; border-radius: 4px; padding: 3px 12px; font-size: 13px; font-weight: 700; }}
+.verdict span {{ border: 0; padding: 0 6px 0 0; font-weight: 400; font-size: 16px; }} .replies {{ color: #616061; font-size: 13px;
   border-top: 1px solid #ddd; margin: 4px 0 16px; padding-top: 8px; }}
 </style>{messages}"""
 
@@ -96,24 +102,39 @@ def answered(slack: SlackDouble, thread: str, count: int) -> bool:
 async def photograph_thread(browser: Browser, slack: SlackDouble, asked: Act) -> None:
     """The thread as Slack would draw the messages that were posted, up to the first answer."""
     messages = slack.messages("C0HELP", asked.ts)
-    drawn = [draw(message.user, message.text) for message in messages[:2]]
+    drawn = [draw(message) for message in messages[:2]]
     drawn.insert(1, f'<div class="replies">{len(messages) - 1} replies</div>')
     page = await browser.new_page(viewport={"width": 816, "height": 400}, device_scale_factor=1.5)
     await page.set_content(THREAD.format(messages="".join(drawn)))
     await page.screenshot(path=HERE / "slack-thread.png", full_page=True)
 
 
-def draw(user: str, text: str) -> str:
-    """One message."""
-    bot = user == "U0BOT"
+def draw(message: Message) -> str:
+    """One message, block by block."""
+    bot = message.user == "U0BOT"
     name, colour, app = (
         ("MLOps Assistant", "#1f3a5f", '<span class="app">APP</span>') if bot else ("Ada", "#8a4f7d", "")
     )
-    body = MarkdownIt("commonmark").enable("table").render(text.replace("<@U0BOT>", "**@MLOps Assistant**"))
+    text = message.text.replace("<@U0BOT>", "**@MLOps Assistant**")
+    body = "".join(map(draw_block, message.blocks or [{"type": "markdown", "text": text}]))
     return (
         f'<div class="message"><div class="face" style="background:{colour}">{escape(name[0])}</div>'
         f'<div><span class="name">{escape(name)}</span>{app}{body}</div></div>'
     )
+
+
+def draw_block(block: dict[str, Any]) -> str:
+    """One block of a message."""
+    match block["type"]:
+        case "markdown":
+            return MarkdownIt("commonmark").enable("table").render(block["text"])
+        case "context":
+            return f'<div class="context">{escape(block["elements"][0]["text"])}</div>'
+        case "context_actions":
+            return '<div class="actions verdict"><span>👍</span><span>👎</span></div>'
+        case _:
+            labels = (escape(button["text"]["text"]) for button in block["elements"])
+            return f'<div class="actions">{"".join(f"<span>{label}</span>" for label in labels)}</div>'
 
 
 async def photograph_console(browser: Browser, address: str) -> None:

@@ -40,6 +40,7 @@ def reply(text: str, author: str = ADA, **more: Any) -> Heard:
         pytest.param(reply("thanks!", LIN), OURS, Response.OVERHEAR, id="thanks of somebody else"),
         pytest.param(heard("thank you", mentioned=True), OURS, Response.ACKNOWLEDGE, id="thanks with a mention"),
         pytest.param(reply("stop"), OURS, Response.STOP, id="stop"),
+        pytest.param(reply("stop"), Floor(frozenset({ADA}), LIN), Response.STOP, id="stop while others talk"),
         pytest.param(reply("stop", LIN), OURS, Response.OVERHEAR, id="stop of somebody else"),
         pytest.param(heard("?", mentioned=True, bot="B1"), None, Response.IGNORE, id="bot that is not allowed"),
     ],

@@ -112,10 +112,8 @@ def test_mention_in_a_channel_gets_a_thread_under_it() -> None:
 
     assert found
     assert (found.mentioned, found.in_thread, found.direct) == (True, False, False)
-    asked_at = discord.utils.snowflake_time(77)
-    assert found.question == Question(
-        SessionKey("discord", "1", str(GENERAL), "77"), "What is DVC?", "discord:77", str(ALICE), asked_at=asked_at
-    )
+    session = SessionKey("discord", "1", str(GENERAL), "77")
+    assert found.question == Question(session, "What is DVC?", "discord:77", str(ALICE))
     assert opens_thread(found.question)
 
 

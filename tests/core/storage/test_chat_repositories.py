@@ -92,6 +92,8 @@ async def test_conversation_that_moves_takes_its_messages_along(database: Databa
     assert await sessions.transcript(HERE) == []
     assert [message.text for message in await sessions.transcript(there)] == ["How?", "So."]
     assert not await sessions.move(HERE, there)
+    await turns.claim(asking("slack:9"))
+    assert not await sessions.move(HERE, there), "another conversation is held there"
 
 
 async def test_question_keeps_its_attachments_and_its_manner(turns: Turns) -> None:
