@@ -35,6 +35,9 @@ QUESTIONS = (
 AT_ONCE = 20
 SECONDS = 180
 
+TYPING_SECONDS = 9.0
+"""How long people see that somebody types."""
+
 Http = httpx.AsyncClient
 Shown = tuple[float, float]
 """Seconds since the epoch: when an answer gave its first sign, and when it showed its first words."""
@@ -57,7 +60,7 @@ class Slack:
         asked = await self.control("mention", channel=channel, text=text)
         return float(asked["ts"]), asked["ts"]
 
-    async def shown(self, thread: str) -> Shown:
+    async def shown(self, channel: str, asked_at: float, thread: str) -> Shown:  # noqa: ARG002 - of Discord
         query = {"thread_ts": thread, "contains": "Sources", "final": 1, "timeout": SECONDS}
         [answer] = (await self.http.get("/_control/wait", params=query)).json()
         first, *later = answer["history"]
@@ -78,12 +81,14 @@ class Discord(Slack):
         asked = await self.control("mention", channel=channel, content=text)
         return ((int(asked["id"]) >> 22) + 1_420_070_400_000) / 1000, asked["id"]
 
-    async def shown(self, thread: str) -> Shown:
+    async def shown(self, channel: str, asked_at: float, thread: str) -> Shown:
         query = {"channel": thread, "contains": "Sources", "timeout": SECONDS}
         await self.http.get("/_control/wait", params=query)
         calls = (await self.http.get("/_control/calls", params={"match": f"/channels/{thread}/messages"})).json()
         sent = [call for call in calls if call["call"].split()[0] in {"POST", "PATCH"}]
-        return sent[0]["t"], next((call["t"] for call in sent if _says(json.dumps(call.get("body")))), 0.0)
+        typed = (await self.http.get("/_control/calls", params={"match": f"/channels/{channel}/typing"})).json()
+        sign = min(call["t"] for call in [sent[0], *typed] if call["t"] + TYPING_SECONDS >= asked_at)
+        return max(sign, asked_at), next((call["t"] for call in sent if _says(json.dumps(call.get("body")))), 0.0)
 
 
 def _says(text: str) -> bool:
@@ -127,15 +132,16 @@ async def one_by_one(platform: Slack, first_words: Callable[[], Awaitable[list[f
     signs, texts = [], []
     for n, text in enumerate(QUESTIONS * 2):
         at, thread = await platform.ask(platform.asked_in[n % len(platform.asked_in)], text)
-        sign, words = await platform.shown(thread)
+        sign, words = await platform.shown(platform.asked_in[n % len(platform.asked_in)], at, thread)
         signs.append(sign - at)
         texts.append(words - (await first_words())[-1])
     report(platform, "one after the other", signs, texts)
 
 
 async def all_at_once(platform: Slack, channels: list[str]) -> None:
-    asked = [await platform.ask(channels[n % len(channels)], QUESTIONS[n % 5]) for n in range(AT_ONCE)]
-    shown = await asyncio.gather(*(platform.shown(thread) for _, thread in asked))
+    where = [channels[n % len(channels)] for n in range(AT_ONCE)]
+    asked = [await platform.ask(channel, QUESTIONS[n % 5]) for n, channel in enumerate(where)]
+    shown = await asyncio.gather(*(platform.shown(channel, *a) for channel, a in zip(where, asked, strict=True)))
     signs = [sign - at for (at, _), (sign, _) in zip(asked, shown, strict=True)]
     texts = [words - at for (at, _), (_, words) in zip(asked, shown, strict=True)]
     report(platform, f"{AT_ONCE} at once in {len(channels)} channel(s), text since the question", signs, texts)

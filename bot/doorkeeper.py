@@ -13,7 +13,7 @@ from bot.hearing import Heard, Response, decide
 from core.answering.presence import Presence, address_of
 from core.domain.channels import ChannelSettings
 from core.domain.conversation import Manner, Question, SessionKey
-from core.errors import KnowledgeError
+from core.errors import KnowledgeError, StorageError
 
 BOT_ANSWERS, BOT_SECONDS = 5, 600.0
 """A bot gets so many answers in so many seconds, wherever it asks: another guard against loops."""
@@ -40,7 +40,15 @@ class Doorkeeper:
         self._bots: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=BOT_ANSWERS))
 
     async def judge(self, heard: Heard) -> Judged:
-        """What to do. Raises StorageError."""
+        """What to do; while the database is away, what was said to us is passed on, for its asker to be told."""
+        try:
+            return await self._judge(heard)
+        except StorageError as error:
+            _log.warning("what holds in a channel cannot be looked up: %s", error)
+            response = Response.ANSWER if heard.addressed else Response.IGNORE
+            return Judged(response, heard.question, ChannelSettings())
+
+    async def _judge(self, heard: Heard) -> Judged:
         question = heard.question
         settings = await self.settings(question.session)
         floor = await self._presence.floor(question.session)

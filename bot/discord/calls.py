@@ -4,6 +4,8 @@ Comes in: ids and `Post`s. Goes out: messages, edits, threads and reactions; a p
 Every post carries a nonce, so that a repeated one is the same message; edits are safe to repeat. Used by the messenger.
 """
 
+import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -15,7 +17,12 @@ from bot.discord.pace import Pace, patiently
 from bot.discord.reader import place
 from bot.discord.renderer import Post
 
+TYPING_SECONDS = 8.0
+"""Discord shows for ten that somebody types."""
+
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 
 class Calls:
@@ -26,6 +33,7 @@ class Calls:
     def __init__(self, owners: Owners) -> None:
         self._owners = owners
         self.pace = Pace()
+        self._typed: dict[int, float] = {}
 
     async def send(
         self, channel: int, post: Post, nonce: str = "", *, pinging: discord.AllowedMentions | None = None
@@ -76,6 +84,17 @@ class Calls:
         """Opens a thread under a message."""
         there = self.client.get_partial_messageable(channel, guild_id=guild).get_partial_message(root)
         await self._made("open threads", channel, lambda: there.create_thread(name=title), kind="thread")
+
+    async def type_meanwhile(self, channel: int) -> None:
+        """Shows that we type, where what comes has to wait in line; Discord shows it for some ten seconds."""
+        now = time.monotonic()
+        if now - self._typed.get(channel, float("-inf")) < TYPING_SECONDS:
+            return
+        self._typed[channel] = now
+        try:
+            await self.client.get_partial_messageable(channel).typing()
+        except discord.HTTPException as error:
+            _log.debug("channel %s does not show that we type: %s", channel, error)
 
     async def react(self, channel: int, message: int, emoji: str) -> None:
         """Reacts to a message; that it was done before is fine."""

@@ -224,6 +224,8 @@ class Messenger:
         """Whether the thread of a question is there now."""
         session = question.session
         ids = int(session.channel), int(session.workspace), int(session.thread)
+        if not self._calls.pace.is_free("thread", ids[0]):
+            await self._calls.type_meanwhile(ids[0])  # the sign of life while its thread waits in line
         try:
             await self._calls.open_thread(*ids, render_title(masked(question.text)))
         except discord.HTTPException as error:

@@ -43,7 +43,8 @@ pre code {{ background: none; border: 0; color: #1d1c1d; padding: 0; }}
 .context {{ color: #616061; font-size: 12px; margin: 8px 0; }}
 .actions {{ display: flex; flex-wrap: wrap; gap: 8px; margin: 8px 0 0; }}
 .actions span {{ border: 1px solid #bbb; border-radius: 4px; padding: 3px 12px; font-size: 13px; font-weight: 700; }}
-.verdict span {{ border: 0; padding: 0 6px 0 0; font-weight: 400; font-size: 16px; }} .replies {{ color: #616061; font-size: 13px;
+.verdict span {{ border: 0; padding: 0 6px 0 0; font-weight: 400; font-size: 16px; }}
+.replies {{ color: #616061; font-size: 13px;
   border-top: 1px solid #ddd; margin: 4px 0 16px; padding-top: 8px; }}
 </style>{messages}"""
 

@@ -52,10 +52,10 @@ async def photograph(env: simcord.Env, thread: simcord.ChannelHandle, viewer: si
         browser = await playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-background-networking"]
         )
-        page = await browser.new_page(viewport={"width": 960, "height": 900}, device_scale_factor=1.5)
+        page = await browser.new_page(viewport={"width": 960, "height": 1040}, device_scale_factor=1.5)
         await page.goto(preview.url)
         await page.get_by_text("Why this answer").last.wait_for()
-        await page.screenshot(path=HERE / "discord-thread.png")
+        await page.screenshot(path=HERE / "discord-thread.png", clip={"x": 256, "y": 52, "width": 704, "height": 900})
         await browser.close()
 
 

@@ -63,7 +63,7 @@ async def test_database_that_was_away_costs_no_turn(
         model.respond_with(answer)
         assistant = world.assistant(model, slack, **({"database_url": gate.url} if gate else {}))
         await assistant.start()
-        slack.withhold("chat.postMessage")
+        slack.withhold("chat.startStream")
         await slack.mention(f"{QUESTION} (sign of life posted meanwhile)")
         await slack.wait_for(lambda slack: len(slack.withheld) == 1)
         slack.withhold("chat.update", shows_sources)

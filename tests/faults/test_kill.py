@@ -68,7 +68,7 @@ def answer_to(asked: Json) -> Reply:
 
 async def between_database_and_platform(scene: Scene) -> None:
     """One turn at each point where the next thing to happen is said by Slack or the model."""
-    scene.slack.withhold("chat.postMessage")
+    scene.slack.withhold("chat.startStream")
     scene.model.script(Hang())
     await scene.take(POSTED)
     await scene.withheld(1)
