@@ -18,6 +18,7 @@ FILES = 5
 """Files of a question that are looked at."""
 
 FETCH_SECONDS = 20.0
+"""How long a file may take to be fetched and read."""
 
 FILES_ALONE = "What is wrong here, and what can I do about it?"
 """What a message that has files and no words is taken to ask."""
@@ -65,7 +66,9 @@ async def _attachment(upload: Upload, download: Download) -> Attachment:
     try:
         async with asyncio.timeout(FETCH_SECONDS):
             raw = await download(upload.url, limit)
-        return await asyncio.to_thread(read_attachment, upload.name, upload.media_type, raw)
+            return await asyncio.to_thread(read_attachment, upload.name, upload.media_type, raw)
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        _log.warning("the file %s could not be fetched: %s", upload.name, error)
-        return Attachment(upload.name, upload.media_type, problem=f"{upload.name} could not be fetched.")
+        _log.warning("the file %s could not be read: %r", upload.name, error)
+        return Attachment(
+            upload.name, upload.media_type, problem=f"{upload.name} could not be fetched and read in time."
+        )

@@ -11,8 +11,14 @@ a placeholder (`<your token>`) are no secrets.
 import re
 
 _BEFORE, _AFTER = r"(?<![A-Za-z0-9_])", r"(?![A-Za-z0-9_])"
-_VALUE = r"""(?=[^\s"']{0,100}\d)(?=[^\s"']{0,100}[A-Za-z])[A-Za-z0-9_\-+/=.~]{12,}+(?=[\s"',;)\]}&]|\Z)"""
-"""Of a name that also stands before things that are no secrets: long, with letters and digits, nothing computed."""
+_VALUE = (
+    r"""(?=[^\s"']{0,100}\d)(?=[^\s"']{0,100}[A-Za-z])"""
+    r"""[A-Za-z0-9_\-+/=.~]{12,256}+(?:(?=[\s"',;)\]}&]|\Z)|[A-Za-z0-9_\-+/=.~]++)"""
+)
+"""Of a name that also stands before things that are no secrets: long, with letters and digits, nothing computed.
+
+Looked at for 256 characters before it counts, here and below, so that hostile text costs no more than its length.
+"""
 
 _NAME = r"""(?i:(?P<kept>%s["']?\s{0,3}[:=]\s{0,3}["']?))"""
 
@@ -34,7 +40,7 @@ _PATTERNS = (
     ("Hugging Face token", rf"{_BEFORE}hf_[A-Za-z0-9]{{30,}}{_AFTER}"),
     ("API key", rf"{_BEFORE}(?:sk-[A-Za-z0-9_\-]{{20,}}|AIza[\w\-]{{35}}|[sr]k_(?:live|test)_\w{{16,}})"),
     ("API key", rf"{_BEFORE}(?:dapi[0-9a-f]{{32}}|npm_[A-Za-z0-9]{{36}}|pypi-[\w\-]{{50,}})"),
-    ("JSON Web Token", rf"{_BEFORE}eyJ[\w\-]{{8,}}\.eyJ[\w\-]{{8,}}\.[\w\-]*"),
+    ("JSON Web Token", rf"{_BEFORE}eyJ[\w\-]{{8,1000}}\.eyJ[\w\-]{{8,8000}}\.[\w\-]*"),
     (
         "credential",
         r"""(?i:(?P<kept>\bauthorization["']?\s{0,3}[:=]\s{0,3}["']?(?:bearer|basic|token)\s+))[\w\-+/=.~]{8,}""",
@@ -44,7 +50,7 @@ _PATTERNS = (
         _NAME
         % r"(?:password|passwd|passphrase|pwd)"
         + r"""(?:(?<==)|(?<=["'])|(?=[^\s"']{0,100}[\d!#%&*+?^~]))"""  # behind a colon a mere word may be prose
-        r"""(?![\[(<{$*%])[^\s"',;(){}<>$]{4,}+(?=[\s"',;)}&]|\Z)""",
+        r"""(?![\[(<{$*%])[^\s"',;(){}<>$]{4,256}+(?:(?=[\s"',;)}&]|\Z)|[^\s"',;(){}<>$]++)""",
     ),
     ("token", _NAME % r"token" + _VALUE),
     ("key", _NAME % r"(?:api|access|secret|account|auth|private|encryption|signing)[_\-]?key" + _VALUE),

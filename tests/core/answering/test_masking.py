@@ -125,3 +125,18 @@ async def test_a_secret_in_a_question_is_neither_stored_nor_sent_and_its_asker_i
     assert "renew it" in answered.note
     assert secret not in str(model.requests)
     assert secret not in str(turn.events)
+
+
+@pytest.mark.parametrize("length", [255, 256, 257, 5_000])
+@pytest.mark.parametrize("name", ["password", "API_KEY", "secret"])
+def test_long_secret_is_masked_whole(name: str, length: int) -> None:
+    value = ("a1B2" * length)[:length]
+
+    assert value[:12] not in masked(f"{name}={value} and more")
+    assert masked(f"{name}={value} and more").endswith("] and more")
+
+
+def test_hostile_line_of_a_log_is_masked_as_far_as_it_holds_values() -> None:
+    hostile = "password=a1b" * 20_000 + "("
+
+    assert masked(hostile).startswith("password=[masked: password]")
