@@ -4,6 +4,7 @@ Comes in: the servers that are connected. Goes out: messages of the last hours, 
 said; questions that were heard before are known by their ids. Started by the channel when it connects.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
@@ -37,23 +38,37 @@ class CatchUp:
     def __init__(self, presence: Presence, hours: float) -> None:
         self._presence = presence
         self._longest = timedelta(hours=hours)
+        self._looking = asyncio.Lock()
+        self._owed = True
 
     async def run(self, client: discord.Client, take: Take) -> None:
-        """Hands over what was missed, server by server. The first time ever there is nothing to look back to."""
-        for workspace in self._workspaces(client):
-            since = await self._presence.missed_since(PLATFORM, workspace, self._longest)
-            await self._presence.listening(PLATFORM, workspace)
-            if since is None or not self._longest:
-                continue
-            async for message, channel in self._said(client, workspace, since):
-                heard = read_message(message, channel, me=me_of(client), sees_content=client.intents.message_content)
-                if heard:
-                    await take(replace(heard, question=replace(heard.question, asked_at=message.created_at)))
+        """Hands over what was missed, server by server. At the first start ever that is nothing.
 
-    async def listening(self, client: discord.Client) -> None:
-        """Notes that we hear all servers now."""
+        That a server is heard is noted once it was looked through; until then, the same is looked for again.
+        """
+        async with self._looking:
+            self._owed = True
+            for workspace in self._workspaces(client):
+                since = await self._presence.missed_since(PLATFORM, workspace, self._longest)
+                if since and self._longest:
+                    await self._look(client, workspace, since, take)
+                await self._presence.listening(PLATFORM, workspace)
+            self._owed = False
+
+    async def listening(self, client: discord.Client, take: Take) -> None:
+        """Notes that we hear all servers now; looks back first where that is still owed."""
+        if self._looking.locked():
+            return
+        if self._owed:
+            await self.run(client, take)
         for workspace in self._workspaces(client):
             await self._presence.listening(PLATFORM, workspace)
+
+    async def _look(self, client: discord.Client, workspace: str, since: datetime, take: Take) -> None:
+        async for message, channel in self._said(client, workspace, since):
+            heard = read_message(message, channel, me=me_of(client), sees_content=client.intents.message_content)
+            if heard:
+                await take(replace(heard, question=replace(heard.question, asked_at=message.created_at)))
 
     def _workspaces(self, client: discord.Client) -> list[str]:
         return [*(str(guild.id) for guild in client.guilds), DIRECT]

@@ -158,8 +158,8 @@ class DiscordChannel:
 
     async def _note_listening(self) -> None:
         try:
-            await self._catch_up.listening(self.client)
-        except StorageError as error:
+            await self._catch_up.listening(self.client, self._actions.take)
+        except (StorageError, discord.HTTPException, *OUT_OF_REACH) as error:
             _log.warning("until when we listened cannot be stored: %s", error)
 
     async def _stay_connected(self) -> None:

@@ -210,16 +210,14 @@ class SlackChannel:
 
     async def _look_back(self) -> None:
         try:
-            for team, user in (await self._known_teams()).items():
-                await self._catch_up.run(team, user, self._actions.take)
+            await self._catch_up.run(await self._known_teams(), self._actions.take)
         except (StorageError, ChannelError, *OUT_OF_REACH) as error:
             _log.warning("what was asked while nobody listened was not looked up: %s", error)
 
     async def _note_listening(self) -> None:
         try:
-            for team in await self._known_teams():
-                await self._presence.listening(PLATFORM, team)
-        except StorageError as error:
+            await self._catch_up.listening(await self._known_teams(), self._actions.take)
+        except (StorageError, ChannelError, *OUT_OF_REACH) as error:
             _log.warning("until when we listened cannot be stored: %s", error)
 
     async def _known_teams(self) -> dict[str, str]:

@@ -5,8 +5,9 @@ said; questions that were heard before are known by their ids. Started by the ch
 its socket was gone.
 """
 
+import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -43,13 +44,33 @@ class CatchUp:
         self._presence = presence
         self._messenger = messenger
         self._longest = timedelta(hours=hours)
+        self._looking = asyncio.Lock()
+        self._owed = True
 
-    async def run(self, team: str, bot_user: str, take: Take) -> None:
-        """Hands over what was missed in a workspace. The first time ever there is nothing to look back to."""
-        since = await self._presence.missed_since(PLATFORM, team, self._longest)
-        await self._presence.listening(PLATFORM, team)
-        if since is None or not self._longest:
+    async def run(self, teams: Mapping[str, str], take: Take) -> None:
+        """Hands over what was missed in workspaces, given with our user there. At the first start ever that is nothing.
+
+        That a workspace is heard is noted once it was looked through; until then, the same is looked for again.
+        """
+        async with self._looking:
+            self._owed = True
+            for team, bot_user in teams.items():
+                since = await self._presence.missed_since(PLATFORM, team, self._longest)
+                if since and self._longest:
+                    await self._look(team, bot_user, since, take)
+                await self._presence.listening(PLATFORM, team)
+            self._owed = False
+
+    async def listening(self, teams: Mapping[str, str], take: Take) -> None:
+        """Notes that we hear workspaces now; looks back first where that is still owed."""
+        if self._looking.locked():
             return
+        if self._owed:
+            await self.run(teams, take)
+        for team in teams:
+            await self._presence.listening(PLATFORM, team)
+
+    async def _look(self, team: str, bot_user: str, since: datetime, take: Take) -> None:
         workspace = await self._messenger.workspace(team)
         async for message in self._said(workspace, team, since):
             if heard := read_message(message, team=team, bot_user=bot_user):
