@@ -26,7 +26,7 @@ from bot.doorkeeper import Doorkeeper
 from bot.hearing import Heard, Response
 from bot.work import Work
 from core.answering.masking import masked
-from core.answering.service import AnsweringService
+from core.answering.service import AnsweringService, check_text
 from core.domain.conversation import Asked, Manner, Mode, Question, SessionKey
 from core.domain.events import Completed, TextDelta
 from core.errors import AssistantError, TurnStopped
@@ -111,6 +111,11 @@ class Actions:
             said = render_failure(error)
         await self._messenger.respond(interaction, placement, said)
 
+    async def take_missed(self, heard: Heard) -> None:
+        """Takes what was said while nobody listened, unless it was taken before, reworded since or not."""
+        if await self._service.standing(heard.question.event_id) is None:
+            await self.take(heard)
+
     async def reword(self, reworded: Reworded) -> None:
         """Answers a question anew that was reworded, where its answer stands; a new mention is a new question."""
         asked = await self._service.standing(reworded.event_id)
@@ -123,6 +128,11 @@ class Actions:
             return  # Discord also tells of pins and of files that were taken away
         question = replace(question, attachments=asked.question.attachments)
         posted = places(asked.placement) or await self._messenger.posted(asked.question)
+        try:
+            check_text(question.text)
+        except AssistantError as error:
+            self._work.start(self._messenger.notify(question, render_failure(error)))
+            return
         await self._work.drop(asked.question.event_id)
         try:
             changed = await self._service.revise(reworded.event_id, question)

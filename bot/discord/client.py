@@ -145,7 +145,7 @@ class DiscordChannel:
         if not self._sees_content:
             await self._owners.limited(f"I am connected {NO_CONTENT}.")
         try:
-            await self._catch_up.run(self.client, self._actions.take)
+            await self._catch_up.run(self.client, self._actions.take_missed)
         except (StorageError, discord.HTTPException, *OUT_OF_REACH) as error:
             _log.warning("what was asked while nobody listened was not looked up: %s", error)
 
@@ -158,7 +158,7 @@ class DiscordChannel:
 
     async def _note_listening(self) -> None:
         try:
-            await self._catch_up.listening(self.client, self._actions.take)
+            await self._catch_up.listening(self.client, self._actions.take_missed)
         except (StorageError, discord.HTTPException, *OUT_OF_REACH) as error:
             _log.warning("until when we listened cannot be stored: %s", error)
 

@@ -104,6 +104,11 @@ class Actions:
         self._delivery.expect(question, respond)
         await asyncio.wait([self._work.start(self.accept(question))], timeout=STORE_SECONDS)
 
+    async def take_missed(self, heard: Heard) -> None:
+        """Takes what was said while nobody listened, unless it was taken before, reworded since or not."""
+        if await self._service.standing(heard.question.event_id) is None:
+            await self.take(heard)
+
     async def reword(self, reworded: Reworded) -> None:
         """Answers a question anew that was reworded, where its answer stands; a new mention is a new question."""
         asked = await self._service.standing(reworded.event_id)
@@ -116,6 +121,12 @@ class Actions:
             reworded.heard.question, mode=before.mode, manner=before.manner, attachments=before.attachments
         )
         posted = await self._messenger.posted(asked.question)
+        try:
+            check_text(question.text)
+        except AssistantError as error:
+            notice = render_notice(render_failure(error))
+            self._work.start(self._messenger.whisper(question.session, question.author, notice))
+            return
         await self._work.drop(asked.question.event_id)
         try:
             changed = await self._service.revise(reworded.event_id, question)

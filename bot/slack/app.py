@@ -210,13 +210,13 @@ class SlackChannel:
 
     async def _look_back(self) -> None:
         try:
-            await self._catch_up.run(await self._known_teams(), self._actions.take)
+            await self._catch_up.run(await self._known_teams(), self._actions.take_missed)
         except (StorageError, ChannelError, *OUT_OF_REACH) as error:
             _log.warning("what was asked while nobody listened was not looked up: %s", error)
 
     async def _note_listening(self) -> None:
         try:
-            await self._catch_up.listening(await self._known_teams(), self._actions.take)
+            await self._catch_up.listening(await self._known_teams(), self._actions.take_missed)
         except (StorageError, ChannelError, *OUT_OF_REACH) as error:
             _log.warning("until when we listened cannot be stored: %s", error)
 

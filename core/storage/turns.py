@@ -93,9 +93,9 @@ class Turns:
 
     async def standing(self, event_id: str) -> Asked | None:
         """A question as it stands now, reworded or not, by the id that it was first asked under."""
-        here = or_(
-            MessageRow.event_id == event_id, MessageRow.event_id.startswith(f"{event_id}:edit:", autoescape=True)
-        )
+        reworded = MessageRow.event_id.startswith(f"{event_id}:edit:", autoescape=True)
+        by_the_crew = MessageRow.event_id.endswith(":crew", autoescape=True)  # asked for with a button
+        here = or_(MessageRow.event_id == event_id, reworded & ~by_the_crew)
         query = select(MessageRow.event_id).where(here).order_by(MessageRow.id.desc()).limit(1)
         found = await self._database.look(lambda db: db.scalar(query))
         return await self.get(found) if found else None

@@ -151,6 +151,17 @@ async def test_question_reworded_later_than_a_minute_keeps_its_answer(services: 
     assert [m.text for m in slack.bot_messages()] == [text]
 
 
+@pytest.mark.usefixtures("services")
+async def test_rewording_that_cannot_be_read_keeps_the_answer_and_says_so(slack: SlackDouble) -> None:
+    act, answer = await asked(slack)
+    text = answer.text
+    await slack.reword(act, f"<@U0BOT> {'x' * 9_000}")
+    await slack.wait_for(lambda s: s.ephemerals)
+
+    assert "9,000 characters" in slack.ephemerals[0].text
+    assert [m.text for m in slack.bot_messages()] == [text]
+
+
 async def test_mention_added_by_an_edit_is_a_question(services: Services, slack: SlackDouble) -> None:  # noqa: ARG001
     act = await slack.say(PUSH)
     await slack.reword(act, f"<@U0BOT> {PUSH}")

@@ -128,6 +128,15 @@ async def test_name_of_another_question_does_not_stand_for_it(turns: Turns) -> N
     assert await turns.standing("slack:_") is None
 
 
+async def test_answer_of_the_crew_does_not_stand_for_the_reworded_question(turns: Turns) -> None:
+    await turns.claim(asking("slack:1:edit:2"))
+    await turns.claim(asking("slack:1:edit:2:crew"))
+    standing = await turns.standing("slack:1")
+
+    assert standing
+    assert standing.question.event_id == "slack:1:edit:2"
+
+
 async def test_withdrawn_question_goes_with_its_answer(database: Database, turns: Turns) -> None:
     await answered(turns, asking())
     gone = await turns.withdraw("slack:1")
