@@ -43,7 +43,7 @@ def readable(value: Value, *, as_asked: bool = False) -> str:
         case int():
             return str(value)
         case float():
-            return f"{value:.12g}"
+            return str(int(value)) if abs(value) < _EXACT and value.is_integer() else f"{value:.12g}"
         case Percent(points=points):
             return f"{points:.12g}%"
         case _ if as_asked:

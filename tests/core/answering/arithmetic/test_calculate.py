@@ -552,6 +552,7 @@ SIZES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**
 @given(st.integers(0, 10**6), st.sampled_from(list(SIZES)), st.integers(1, 10**6), st.sampled_from(list(SIZES)))
 @example(1, "GB", 1, "MB")
 @example(7, "GB", 70, "MB")
+@example(1000, "GB", 1, "B")
 def test_sizes_agree_with_bytes(left: int, unit: str, right: int, other: str) -> None:
     first, second = left * SIZES[unit], right * SIZES[other]
     assert math.isclose(float(calculate(f"({left} {unit} + {right} {other}) / 1 B")), first + second, rel_tol=1e-11)
