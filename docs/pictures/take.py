@@ -43,7 +43,7 @@ pre code {{ background: none; border: 0; color: #1d1c1d; padding: 0; }}
 .context {{ color: #616061; font-size: 12px; margin: 8px 0; }}
 .actions {{ display: flex; flex-wrap: wrap; gap: 8px; margin: 8px 0 0; }}
 .actions span {{ border: 1px solid #bbb; border-radius: 4px; padding: 3px 12px; font-size: 13px; font-weight: 700; }}
-.verdict span {{ border: 0; padding: 0 6px 0 0; font-weight: 400; font-size: 16px; }}
+.verdict span {{ border: 0; padding: 0 6px 0 0; font-weight: 400; }}
 .replies {{ color: #616061; font-size: 13px;
   border-top: 1px solid #ddd; margin: 4px 0 16px; padding-top: 8px; }}
 </style>{messages}"""
@@ -132,7 +132,9 @@ def draw_block(block: dict[str, Any]) -> str:
         case "context":
             return f'<div class="context">{escape(block["elements"][0]["text"])}</div>'
         case "context_actions":
-            return '<div class="actions verdict"><span>👍</span><span>👎</span></div>'
+            [verdict] = block["elements"]
+            labels = (escape(verdict[side]["text"]["text"]) for side in ("positive_button", "negative_button"))
+            return f'<div class="actions verdict">{"".join(f"<span>{label}</span>" for label in labels)}</div>'
         case _:
             labels = (escape(button["text"]["text"]) for button in block["elements"])
             return f'<div class="actions">{"".join(f"<span>{label}</span>" for label in labels)}</div>'

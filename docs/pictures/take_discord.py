@@ -41,7 +41,8 @@ async def main() -> None:
                 guild = env.create_guild("MLOps")
                 general = guild.create_text_channel("help")
                 ada = guild.add_member(env.create_user("ada"))
-                await ada.send(general, f"<@{env.bot.application_id}> {QUESTION}")
+                assert env.bot.user  # noqa: S101 - it is connected
+                await ada.send(general, f"{env.bot.user.mention} {QUESTION}")
                 [thread] = general.threads
                 await photograph(env, thread, ada)
 
