@@ -12,6 +12,9 @@ from bot.uploads import Upload
 from core.domain.channels import ChannelSettings, Floor, Speaks
 from core.domain.conversation import Question
 
+REWORDED_SECONDS = 60.0
+"""How long after it was asked a question may be reworded."""
+
 POLITE_WORDS = 6
 """Words up to which thanks are nothing but thanks."""
 
@@ -55,6 +58,14 @@ class Heard:
     def addressed(self) -> bool:
         """Whether it was said to us, beyond doubt."""
         return self.direct or self.mentioned
+
+
+@dataclass(frozen=True)
+class Reworded:
+    """A message whose text was changed: the id of its question, and what it says now."""
+
+    event_id: str
+    heard: Heard
 
 
 class Response(Enum):

@@ -35,6 +35,13 @@ STOP, HELPFUL, NOT_HELPFUL, DEEPER, WHY, HUMAN, RESOLVED = (
 POST, DISCARD, SHARE = "Post", "Discard", "Share here"
 
 THANKED = "Thank you, that is noted."
+CALLED = "Somebody was called to this answer already."
+CLOSED = "Marked as resolved. Mention me to go on."
+CLOSED_BEFORE = "This was resolved before. Mention me to go on."
+DECIDED = "Somebody has decided on this draft already."
+SHARED = "Shared."
+LIMITED = "The owner has limited who may ask me here."
+SILENT = "I do not answer here: this channel is set so."
 JUDGED_PROMPT = "What was wrong with it?"
 NO_HELPERS = "Nobody is set up to be called here. The owner can do so: `settings helpers`."
 
@@ -47,6 +54,11 @@ FAULTS = {
 }
 
 QUERY_LENGTH = 200
+
+PARTS = 3
+"""Messages of an answer; what is longer comes as a file."""
+
+FILE_NAME = "answer.md"
 
 CITED = 5
 """Sources under an answer, at most; all of them are shown to who asks why."""
@@ -161,6 +173,11 @@ def help_text(examples: Sequence[str], topics: Sequence[tuple[str, int]], comman
     if topics:
         lines += ["**What I know**", *(f"- {name}: {pages} pages" for name, pages in topics)]
     return "\n".join(lines)
+
+
+def sources_text(topics: Sequence[tuple[str, int]]) -> str:
+    """Where our answers come from."""
+    return "\n".join(["**Where my answers come from**", *(f"- {name}: {pages} pages" for name, pages in topics)])
 
 
 def settings_text(settings: ChannelSettings) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from core.answering.attachments import MAX_FILE, MAX_IMAGE, read_attachment
+from core.answering.attachments import MAX_FILE, read_attachment
 from core.domain.conversation import Attachment
 
 FILES = 5
@@ -60,12 +60,11 @@ async def downloaded(session: aiohttp.ClientSession, url: str, limit: int, heade
 
 
 async def _attachment(upload: Upload, download: Download) -> Attachment:
-    limit = max(MAX_FILE, MAX_IMAGE)
-    if upload.size > limit:
+    if upload.size > MAX_FILE:
         return Attachment(upload.name, upload.media_type, problem=f"{upload.name} is too large to be read.")
     try:
         async with asyncio.timeout(FETCH_SECONDS):
-            raw = await download(upload.url, limit)
+            raw = await download(upload.url, MAX_FILE)
             return await asyncio.to_thread(read_attachment, upload.name, upload.media_type, raw)
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         _log.warning("the file %s could not be read: %r", upload.name, error)

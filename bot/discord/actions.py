@@ -11,9 +11,8 @@ import discord
 
 from bot.discord.delivery import Delivery
 from bot.discord.files import Files
-from bot.discord.layout import layout
 from bot.discord.messenger import NOTHING_POSTED, Messenger
-from bot.discord.reader import PLATFORM, Reworded, places, read_command, read_session
+from bot.discord.reader import PLATFORM, places, read_command, read_session
 from bot.discord.renderer import (
     NEEDS_MENTION,
     render_failure,
@@ -23,7 +22,8 @@ from bot.discord.renderer import (
     render_stopped,
 )
 from bot.doorkeeper import Doorkeeper
-from bot.hearing import Heard, Response
+from bot.hearing import Heard, Response, Reworded
+from bot.rendering import LIMITED
 from bot.work import Work
 from core.answering.masking import masked
 from core.answering.service import AnsweringService, check_text
@@ -33,7 +33,6 @@ from core.errors import AssistantError, TurnStopped
 
 RESUMING = "resuming"
 THANKED = "👍"
-LIMITED = "The owner has limited who may ask me here."
 ASKING = "?"
 
 
@@ -58,11 +57,11 @@ class Actions:
         self._asked_for_mention: set[SessionKey] = set()
         self._work = Work("Discord", discord.HTTPException)
 
-    async def take(self, heard: Heard) -> None:
-        """Judges what was said and does what is to be done about it. Returns once a question is stored."""
+    async def take(self, heard: Heard) -> Response:
+        """Judges what was said and does what is to be done about it. Returns that, once a question is stored."""
         if not heard.readable:
             await self._ask_for_mention(heard)
-            return
+            return Response.IGNORE
         judged = await self._doorkeeper.judge(heard)
         question = judged.question
         match judged.response:
@@ -77,6 +76,7 @@ class Actions:
                 self._refuse(question)
             case Response.IGNORE | Response.OVERHEAR:
                 pass
+        return judged.response
 
     async def accept(self, question: Question, placement: str = "") -> None:
         """Stores a question and starts to answer it; a second delivery does nothing. Returns once it is stored."""
@@ -154,14 +154,9 @@ class Actions:
             await self._messenger.delete(placement)
 
     async def take_stop(self, interaction: discord.Interaction, event_id: str) -> None:
-        """Stops an answer, if the person asked for it; others are told so, alone."""
-        try:
-            await self._service.stop(event_id, str(interaction.user.id))
-        except AssistantError as error:
-            notice = render_notice(render_failure(error))
-            await interaction.response.send_message(view=layout(notice), ephemeral=True)
-        else:
-            await interaction.response.defer()
+        """Stops an answer. Raises InputError unless the person asked for it."""
+        await self._service.stop(event_id, str(interaction.user.id))
+        await interaction.response.defer()
 
     def resume(self) -> None:
         """Begins to finish what processes that are gone left behind, now and as long as this one runs."""

@@ -5,7 +5,6 @@ who clicked sees.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 
 import discord
 
@@ -15,19 +14,13 @@ from bot.discord.delivery import Delivery, Stage
 from bot.discord.layout import layout, said
 from bot.discord.messenger import Messenger
 from bot.discord.renderer import Post, render_call, render_decided, render_failure, render_notice, render_why
-from bot.hearing import Heard
-from bot.rendering import NO_HELPERS, THANKED
+from bot.hearing import Heard, Response
+from bot.rendering import CALLED, CLOSED, CLOSED_BEFORE, DECIDED, NO_HELPERS, SHARED, SILENT, THANKED
 from core.answering.aftercare import Aftercare
 from core.answering.presence import Presence
 from core.domain.channels import Fault, Verdict
-from core.domain.conversation import Manner
 from core.errors import AssistantError
 
-CALLED = "Somebody was called to this answer already."
-CLOSED = "Marked as resolved. Mention me to go on."
-CLOSED_BEFORE = "This was resolved before. Mention me to go on."
-DECIDED = "Somebody has decided on this draft already."
-SHARED = "Shared."
 ANSWERING = "I answer under that message."
 DONE = "✅"
 
@@ -77,8 +70,9 @@ class AftercareActions:
     async def ask_about(self, heard: Heard, interaction: discord.Interaction) -> None:
         """Answers what a context menu asks about a message, under it."""
         await interaction.response.defer(ephemeral=True, thinking=True)
-        await self._actions.take(heard)
-        await interaction.edit_original_response(view=layout(render_notice(ANSWERING)))
+        response = await self._actions.take(heard)
+        said = ANSWERING if response is Response.ANSWER else SILENT
+        await interaction.edit_original_response(view=layout(render_notice(said)))
 
     async def _praise(self, click: discord.Interaction, message_id: str) -> None:
         """Keeps a favourable verdict."""
@@ -98,7 +92,7 @@ class AftercareActions:
         """Puts the question to the crew, in the same conversation; for all to see, as the answer with this button."""
         question = await self._aftercare.deeper(message_id, _person(click))
         await click.response.defer()
-        await self._actions.accept(replace(question, manner=Manner.REPLY))
+        await self._actions.accept(question)
 
     async def _call_human(self, click: discord.Interaction, message_id: str) -> None:
         """Calls whom the channel has set up, with a summary."""

@@ -7,7 +7,7 @@ import discord
 
 from bot.discord.reader import PLATFORM, plain_ids, read_session
 from bot.discord.renderer import defused, render_failure
-from bot.rendering import help_text, settings_text
+from bot.rendering import help_text, settings_text, sources_text
 from core.answering.presence import Presence
 from core.domain.channels import Address, Speaks
 from core.domain.conversation import Mode
@@ -38,14 +38,14 @@ class Commands:
         self._presence = presence
         self._owners = owners
 
-    async def help(self) -> str:
+    async def help(self, server: str) -> str:
         """What we can do here, with examples from our own pages."""
-        return defused(help_text(await self._presence.examples(PLATFORM), await self._presence.topics(), COMMANDS))
+        examples = await self._presence.examples(PLATFORM, server)
+        return defused(help_text(examples, await self._presence.topics(), COMMANDS))
 
     async def sources(self) -> str:
         """Where our answers come from."""
-        lines = [f"- {name}: {pages} pages" for name, pages in await self._presence.topics()]
-        return defused("\n".join(["**Where my answers come from**", *lines]))
+        return defused(sources_text(await self._presence.topics()))
 
     async def settings(
         self, interaction: discord.Interaction, name: str | None, value: str | None, *, everywhere: bool
@@ -66,9 +66,9 @@ class Commands:
             return render_failure(error)
         return defused(f"Changed.\n{settings_text(settings)}")
 
-    async def questions(self, typed: str) -> list[str]:
+    async def questions(self, server: str, typed: str) -> list[str]:
         """Questions that Discord proposes while somebody types one."""
-        examples = await self._presence.examples(PLATFORM, PROPOSALS)
+        examples = await self._presence.examples(PLATFORM, server, PROPOSALS)
         return [text for text in examples if typed.lower() in text.lower() and len(text) <= PROPOSAL_LENGTH]
 
     def values(self, name: str, typed: str) -> list[str]:

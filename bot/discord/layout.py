@@ -11,8 +11,8 @@ import discord
 from discord.ui import ActionRow, LayoutView, Separator, TextDisplay
 
 from bot.discord.buttons import AnswerButton
-from bot.discord.renderer import FILE_NAME, Post
-from bot.rendering import EMPTY
+from bot.discord.renderer import Post
+from bot.rendering import EMPTY, FILE_NAME
 
 
 def layout(post: Post) -> LayoutView:

@@ -15,7 +15,7 @@ from bot.discord.actions import Actions
 from bot.discord.aftercare import AftercareActions, tell
 from bot.discord.buttons import AnswerButton
 from bot.discord.commands import Commands
-from bot.discord.reader import question_id, read_message, read_rewording, read_shortcut
+from bot.discord.reader import question_id, read_message, read_rewording, read_session, read_shortcut
 from bot.discord.renderer import render_failure, render_notice
 from core.answering.presence import NAMES
 from core.answering.service import check_text
@@ -110,8 +110,8 @@ def _listen_to_clicks(client: discord.Client, rooms: Rooms) -> None:
 
 
 def _listen_to_commands(tree: Tree, rooms: Rooms) -> None:
-    async def proposed(_: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
-        return _choices(await rooms.commands.questions(current))
+    async def proposed(interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
+        return _choices(await rooms.commands.questions(read_session(interaction).workspace, current))
 
     async def on_shortcut(interaction: discord.Interaction, message: discord.Message) -> None:
         await rooms.aftercare.ask_about(read_shortcut(interaction, message, me=me_of(tree.client)), interaction)
@@ -141,7 +141,7 @@ def _listen_to_other_commands(tree: Tree, rooms: Rooms) -> None:
         await rooms.actions.reset(interaction)
 
     async def on_help(interaction: discord.Interaction) -> None:
-        await tell(interaction, render_notice(await rooms.commands.help()))
+        await tell(interaction, render_notice(await rooms.commands.help(read_session(interaction).workspace)))
 
     async def on_sources(interaction: discord.Interaction) -> None:
         await tell(interaction, render_notice(await rooms.commands.sources()))

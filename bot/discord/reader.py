@@ -5,11 +5,11 @@ and the places that follow from a question's address. Pure: it neither asks Disc
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import discord
 
-from bot.hearing import Heard
+from bot.hearing import REWORDED_SECONDS, Heard, Reworded
 from bot.uploads import FILES_ALONE, Upload
 from core.domain.conversation import Manner, Mode, Question, SessionKey
 
@@ -17,23 +17,12 @@ PLATFORM = "discord"
 DIRECT = "dm"
 """The workspace of direct messages."""
 
-REWORDED_SECONDS = 60.0
-"""How long after it was asked a question may be reworded."""
-
 _MENTION = re.compile(r"<@!?(\d+)>")
 _ROLE = re.compile(r"<@&(\d+)>")
 _CHANNEL = re.compile(r"<#(\d+)>")
 _ID = re.compile(r"<(?:@[!&]?|#)(\d+)>")
 _EMOJI = re.compile(r"<a?(:\w+:)\d+>")
 _SPOKEN_TYPES = {discord.MessageType.default, discord.MessageType.reply}
-
-
-@dataclass(frozen=True)
-class Reworded:
-    """A message whose text was changed: the id of its question, and what it says now."""
-
-    event_id: str
-    heard: Heard
 
 
 def read_message(message: discord.Message, channel: object, *, me: int, sees_content: bool) -> Heard | None:

@@ -14,9 +14,11 @@ from bot.rendering import (
     DEEPER,
     DISCARD,
     EMPTY,
+    FILE_NAME,
     HELPFUL,
     HUMAN,
     NOT_HELPFUL,
+    PARTS,
     POST,
     RESOLVED,
     SHARE,
@@ -45,11 +47,6 @@ SMALL_LIMIT = 300
 
 QUOTED = 1_000
 """Characters of a question that are quoted, at most."""
-
-PARTS = 3
-"""Messages of an answer; what is longer comes as a file."""
-
-FILE_NAME = "answer.md"
 
 TITLE_LIMIT = 100
 """Characters of a thread's name."""

@@ -12,13 +12,14 @@ from slack_bolt.async_app import AsyncRespond
 from slack_sdk.errors import SlackApiError
 
 from bot.doorkeeper import Doorkeeper
-from bot.hearing import Heard, Response
+from bot.hearing import Heard, Response, Reworded
+from bot.rendering import LIMITED
 from bot.slack.delivery import Delivery, first
 from bot.slack.failures import OUT_OF_REACH, is_passing, reason_of
 from bot.slack.files import Files
 from bot.slack.home import Home
 from bot.slack.messenger import NOTHING_POSTED, Messenger
-from bot.slack.reader import PLATFORM, Payload, Reworded, read_command, read_stamp
+from bot.slack.reader import PLATFORM, Payload, read_command, read_stamp
 from bot.slack.renderer import render_failure, render_notice, render_stopped
 from bot.work import Work
 from core.answering.service import AnsweringService, check_text
@@ -31,7 +32,6 @@ STORE_SECONDS = 2.5
 
 RESUMING = "resuming"
 THANKED = "+1"
-LIMITED = "The owner has limited who may ask me here."
 
 
 class Actions:
@@ -56,8 +56,8 @@ class Actions:
         self._refused: set[tuple[str, str]] = set()
         self._work = Work("Slack", SlackApiError)
 
-    async def take(self, heard: Heard) -> None:
-        """Judges what was said and does what is to be done about it. Returns once a question is stored.
+    async def take(self, heard: Heard) -> Response:
+        """Judges what was said and does what is to be done about it. Returns that, once a question is stored.
 
         Files are waited for as long as Slack waits for us; then they are fetched behind its back.
         """
@@ -79,6 +79,7 @@ class Actions:
                 self._refuse(question)
             case Response.IGNORE | Response.OVERHEAR:
                 pass
+        return judged.response
 
     async def accept(self, question: Question) -> None:
         """Stores a question and starts to answer it; a second delivery does nothing. Returns once it is stored."""
@@ -148,12 +149,9 @@ class Actions:
         for ts in dict.fromkeys([*asked.placement.split(), *posted.values()]):
             await self._messenger.delete(asked.question.session, ts)
 
-    async def take_stop(self, event_id: str, person: str, respond: AsyncRespond) -> None:
-        """Stops an answer, if the person asked for it; others are told so, alone."""
-        try:
-            await self._service.stop(event_id, person)
-        except AssistantError as error:
-            await respond(text=render_failure(error), response_type="ephemeral", replace_original=False)
+    async def take_stop(self, event_id: str, person: str) -> None:
+        """Stops an answer. Raises InputError unless the person asked for it."""
+        await self._service.stop(event_id, person)
 
     def resume(self) -> None:
         """Begins to finish what processes that are gone left behind, now and as long as this one runs."""
@@ -189,7 +187,9 @@ class Actions:
         try:
             async for event in self._service.answer(question):
                 if isinstance(event, Completed):
-                    await self._delivery.deliver(question, placement, event.answer, posted)
+                    if not placement and question.manner is Manner.REPLY:  # its sign of life may stand there unknown
+                        posted = await self._messenger.posted(question)
+                    await self._delivery.deliver(question, placement or posted.get(0, ""), event.answer, posted)
                     return
                 text += event.text if isinstance(event, TextDelta) else ""
                 if placement and question.manner is Manner.REPLY:
@@ -200,7 +200,7 @@ class Actions:
             await self._delivery.end(question, placement, render_notice(render_failure(error)), posted)
 
     async def _open(self, question: Question) -> str:
-        """Gives a sign of life and remembers where it stands; "" when Slack is out of reach for the moment."""
+        """Gives a sign of life and remembers where it stands; "" when Slack is out of order for the moment."""
         if question.manner is not Manner.REPLY:
             return ""
         try:
@@ -208,8 +208,9 @@ class Actions:
         except OUT_OF_REACH:
             return ""
         except SlackApiError as error:
-            if not is_passing(error):
-                await self._service.give_up(question, f"Slack does not let us post there ({reason_of(error)}).")
+            if is_passing(error):
+                return ""
+            await self._service.give_up(question, f"Slack does not let us post there ({reason_of(error)}).")
             raise
         await self._service.placed(question, placement)
         return placement

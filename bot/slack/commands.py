@@ -7,7 +7,7 @@ from typing import Any
 
 from slack_sdk.errors import SlackApiError
 
-from bot.rendering import help_text, settings_text
+from bot.rendering import help_text, settings_text, sources_text
 from bot.slack.failures import OUT_OF_REACH
 from bot.slack.messenger import Messenger
 from bot.slack.reader import PLATFORM, Payload, plain_ids
@@ -51,23 +51,20 @@ class Commands:
                 case "settings":
                     return await self._settings(command, plain_ids(rest).strip())
                 case "sources":
-                    return await self._sources()
+                    return sources_text(await self._presence.topics())
                 case _:
-                    return await self.help()
+                    return await self.help(command["team_id"])
         except AssistantError as error:
             return render_failure(error)
 
-    async def help(self) -> str:
+    async def help(self, team: str) -> str:
         """What we can do here, with examples from our own pages."""
-        return defused(help_text(await self._presence.examples(PLATFORM), await self._presence.topics(), COMMANDS))
+        examples = await self._presence.examples(PLATFORM, team)
+        return defused(help_text(examples, await self._presence.topics(), COMMANDS))
 
-    async def prompts(self) -> list[dict[str, str]]:
+    async def prompts(self, team: str) -> list[dict[str, str]]:
         """Questions to begin with, as Slack suggests them."""
-        return [{"title": text[:75], "message": text} for text in await self._presence.examples(PLATFORM)]
-
-    async def _sources(self) -> str:
-        lines = [f"- {name}: {pages} pages" for name, pages in await self._presence.topics()]
-        return "\n".join(["**Where my answers come from**", *lines])
+        return [{"title": text[:75], "message": text} for text in await self._presence.examples(PLATFORM, team)]
 
     async def _settings(self, command: Payload, words: str) -> str:
         team = command["team_id"]

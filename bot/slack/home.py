@@ -42,7 +42,7 @@ class Home:
         mine = await self._presence.conversations_of(PLATFORM, team, person)
         settings = await self._presence.settings(Address(PLATFORM, team))
         blocks = [
-            *_section(await self._commands.help()),
+            *_section(await self._commands.help(team)),
             *_section("\n".join(["**Your conversations**", *(_line(session, workspace.url) for session in mine)])),
             *_section(f"**What holds in this workspace**\n{settings_text(settings)}"),
         ]
@@ -50,7 +50,7 @@ class Home:
 
     async def suggest(self, team: str, channel: str, thread: str = "") -> None:
         """Suggests questions in a conversation that was just opened; `agent_view` opens it without a thread."""
-        if prompts := await self._commands.prompts():
+        if prompts := await self._commands.prompts(team):
             workspace = await self._messenger.workspace(team)
             options: dict[str, Any] = {"thread_ts": thread} if thread else {}
             await workspace.client.assistant_threads_setSuggestedPrompts(

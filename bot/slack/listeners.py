@@ -6,7 +6,6 @@ calls of the actions.
 
 import logging
 import re
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,27 +17,13 @@ from bot.slack.aftercare import AftercareActions
 from bot.slack.commands import Commands
 from bot.slack.home import Home
 from bot.slack.reader import Payload, read_deletion, read_message, read_rewording, read_shortcut
-from bot.slack.renderer import (
-    DEEPER_ACTION,
-    DISCARD_ACTION,
-    FAULT_VIEW,
-    FEEDBACK_ACTION,
-    HUMAN_ACTION,
-    POST_ACTION,
-    RESOLVED_ACTION,
-    SHARE_ACTION,
-    STOP_ACTION,
-    WHY_ACTION,
-    render_said,
-)
+from bot.slack.renderer import FAULT_VIEW, render_said
 from core.domain.conversation import Mode
 from core.errors import InputError
 
 COMMANDS = {"/ask": Mode.AGENT, "/crew": Mode.CREW}
 ASSISTANT = "/assistant"
 SHORTCUT = "ask_about_message"
-
-Click = Callable[[Payload, AsyncRespond], Awaitable[None]]
 
 _log = logging.getLogger(__name__)
 
@@ -107,40 +92,16 @@ def _listen_to_commands(app: AsyncApp, rooms: Rooms) -> None:
 
 
 def _listen_to_clicks(app: AsyncApp, rooms: Rooms) -> None:
-    aftercare = rooms.aftercare
-
-    def on(action: str, do: Click) -> None:
-        async def on_click(ack: AsyncAck, body: Payload, respond: AsyncRespond) -> None:
-            await ack()
-            await do(body, respond)
-
-        app.action(action)(on_click)
-
-    async def stop(click: Payload, respond: AsyncRespond) -> None:
-        await rooms.actions.take_stop(str(click["actions"][0]["value"]), str(click["user"]["id"]), respond)
-
-    async def post_draft(click: Payload, respond: AsyncRespond) -> None:
-        await aftercare.decide(click, respond, post=True)
-
-    async def discard_draft(click: Payload, respond: AsyncRespond) -> None:
-        await aftercare.decide(click, respond, post=False)
+    async def on_click(ack: AsyncAck, body: Payload, respond: AsyncRespond) -> None:
+        await ack()
+        await rooms.aftercare.take(body, respond)
 
     async def on_fault(ack: AsyncAck, body: Payload) -> None:
         await ack()
-        await aftercare.judge_further(body)
+        await rooms.aftercare.judge_further(body)
 
-    for action, do in {
-        STOP_ACTION: stop,
-        FEEDBACK_ACTION: aftercare.judge,
-        WHY_ACTION: aftercare.explain,
-        DEEPER_ACTION: aftercare.go_deeper,
-        HUMAN_ACTION: aftercare.call_human,
-        RESOLVED_ACTION: aftercare.resolve,
-        SHARE_ACTION: aftercare.share,
-        POST_ACTION: post_draft,
-        DISCARD_ACTION: discard_draft,
-    }.items():
-        on(action, do)
+    for action in rooms.aftercare.clicks:
+        app.action(action)(on_click)
     app.view(FAULT_VIEW)(on_fault)
 
 

@@ -46,7 +46,7 @@ GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 """Slack's reasons why a message can no longer be edited; the answer is posted anew then."""
 
 PATIENCE = (1, 3, 9)
-"""Seconds before a final edit that Slack refused for the moment is made again."""
+"""Seconds before a finished answer that Slack did not take for the moment is offered again."""
 
 NOTHING_POSTED: Mapping[int, str] = MappingProxyType({})
 
@@ -183,7 +183,7 @@ class Messenger:
         for number, post in enumerate(posts):
             place = posted.get(number) or (ts if number == 0 else "")
             if not (place and await self._put(question, place, post, number)):
-                place = await self._post(question, number, post)
+                place = await self._post_once(question, number, post)
             places.append(place)
             if post.file and not await self._upload(question.session, post.file):
                 places += [await self._post(question, number + n, more) for n, more in enumerate(post.rest, 1)]
@@ -225,6 +225,17 @@ class Messenger:
             return ""
         return str(reply["permalink"])
 
+    async def is_member(self, session: SessionKey) -> bool:
+        """Whether we are a member of the channel of a conversation, and so may post there."""
+        workspace = await self._of(session)
+        try:
+            reply: Any = await workspace.editor.conversations_info(channel=session.channel)
+        except SlackApiError as error:
+            _log.info("channel %s is hidden from us: %s", session.channel, reason_of(error))
+            return False
+        channel: dict[str, Any] = reply["channel"]
+        return bool(channel.get("is_member") or channel.get("is_im"))
+
     async def workspace(self, team: str) -> Workspace:
         """The workspace of a team, with its address. Raises ChannelError where the app is not installed."""
         workspace = await self._workspaces.of(team)
@@ -245,6 +256,20 @@ class Messenger:
             blocks=post.blocks,
         )
         return str(reply["ts"])
+
+    async def _post_once(self, question: Question, number: int, post: Post) -> str:
+        """Posts a part of an answer; when it cannot be known whether that was done, we look before we post again."""
+        for seconds in PATIENCE:
+            try:
+                return await self._post(question, number, post)
+            except (SlackApiError, *OUT_OF_REACH) as error:
+                if isinstance(error, SlackApiError) and not is_passing(error):
+                    raise
+                _log.info("Slack did not take part %d of an answer (%s); again in %d s", number, error, seconds)
+            await asyncio.sleep(seconds)
+            if place := (await self.posted(question)).get(number):
+                return place
+        return await self._post(question, number, post)
 
     async def _put(self, question: Question, ts: str, post: Post, number: int) -> bool:
         """Whether a message could be edited; what Slack refuses for the moment is tried again."""

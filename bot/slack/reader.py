@@ -6,17 +6,14 @@ Pure: it neither asks Slack nor remembers.
 
 import html
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from bot.hearing import Heard
+from bot.hearing import REWORDED_SECONDS, Heard, Reworded
 from bot.uploads import FILES_ALONE, Upload
 from core.domain.conversation import Manner, Mode, Question, SessionKey
 
 PLATFORM = "slack"
-
-REWORDED_SECONDS = 60.0
-"""How long after it was asked a question may be reworded."""
 
 Payload = dict[str, Any]
 
@@ -26,14 +23,6 @@ _LINK = re.compile(r"<((?:https?|mailto):[^|>]+)(?:\|([^>]*))?>")
 _CHANNEL = re.compile(r"<#([A-Z0-9]+)(?:\|([^>]*))?>")
 _ID = re.compile(r"<(?:[@#]|!subteam\^)([A-Z0-9]+)(?:\|[^>]*)?>")
 _SPOKEN_SUBTYPES = {None, "bot_message", "file_share", "thread_broadcast"}
-
-
-@dataclass(frozen=True)
-class Reworded:
-    """A message whose text was changed: the id of its question, and what it says now."""
-
-    event_id: str
-    heard: Heard
 
 
 def read_message(event: Payload, *, team: str, bot_user: str) -> Heard | None:

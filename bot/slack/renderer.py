@@ -14,10 +14,12 @@ from bot.rendering import (
     DISCARD,
     EMPTY,
     FAULTS,
+    FILE_NAME,
     HELPFUL,
     HUMAN,
     JUDGED_PROMPT,
     NOT_HELPFUL,
+    PARTS,
     POST,
     RESOLVED,
     SHARE,
@@ -43,11 +45,6 @@ MARKDOWN_LIMIT = 12_000
 """Characters of `markdown_text`, and of all Markdown blocks of a message."""
 
 PART_LIMIT = MARKDOWN_LIMIT - 500
-
-PARTS = 3
-"""Messages of an answer; what is longer comes as a file."""
-
-FILE_NAME = "answer.md"
 
 MRKDWN_LIMIT = 3_000
 
@@ -174,7 +171,7 @@ def render_call(summary: Summary, person: str, helpers: str) -> Post:
     return Post(f"{ping} {said}".strip(), [*section, *render_said(said)])
 
 
-def render_fault_view(message_id: str, place: str) -> dict[str, Any]:
+def render_fault_view(message_id: str, channel: str, thread: str) -> dict[str, Any]:
     """The dialog that asks what was wrong with an answer."""
     options = [{"text": _plain(said), "value": fault.value} for fault, said in FAULTS.items()]
     reason = {"type": "static_select", "action_id": "reason", "options": options, "placeholder": _plain("Choose one")}
@@ -182,7 +179,7 @@ def render_fault_view(message_id: str, place: str) -> dict[str, Any]:
     return {
         "type": "modal",
         "callback_id": FAULT_VIEW,
-        "private_metadata": f"{message_id} {place}",
+        "private_metadata": f"{message_id} {channel} {thread}",
         "title": _plain(NOT_HELPFUL),
         "submit": _plain("Send"),
         "blocks": [

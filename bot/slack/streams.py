@@ -39,6 +39,9 @@ TITLE = 200
 CLOSED = {"message_not_in_streaming_state", "message_not_found"}
 """What Slack says of a stream that has ended already."""
 
+UNABLE = {"access_denied", "feature_not_enabled", "missing_scope", "not_allowed_token_type", "unknown_method"}
+"""What Slack says where it streams no answer at all; any other refusal is of this one answer."""
+
 _LAST_WORD = re.compile(r"\S+$")
 
 _log = logging.getLogger(__name__)
@@ -65,7 +68,7 @@ class Streams:
     async def open(self, workspace: Workspace, question: Question) -> str | None:
         """Begins a stream with a sign of life; gives the message's `ts`. None where Slack cannot stream (now).
 
-        Raises SlackApiError when we may not post there at all.
+        Raises what is in `OUT_OF_REACH` when it cannot be known whether one was begun.
         """
         session = question.session
         if not (workspace.streams and session.thread and question.author and workspace.pace.left("chat.startStream")):
@@ -84,10 +87,8 @@ class Streams:
             await chat.append(chunks=[_task(*stream.task, "in_progress"), _blocks(render_stop(question.event_id))])
         except SlackApiError as error:
             reason = reason_of(error)
-            if reason in {"ratelimited", "channel_not_found", "not_in_channel", "is_archived"}:
-                raise
-            workspace.streams = False
-            _log.warning("Slack does not stream answers here (%s); they are shown by edits", reason)
+            workspace.streams = reason not in UNABLE
+            _log.warning("Slack does not stream this answer (%s); it is shown by edits", reason)
             return None
         if not chat.ts:
             return None

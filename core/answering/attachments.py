@@ -1,8 +1,8 @@
 """Reads the files that come with a question, so that they become part of it.
 
-Comes in: names and bytes of files. Goes out: `Attachment`s, without secrets, shortened to what a model can read, and
-the words in them that are worth searching for. Pure. Files are read by the channels as they come; the service masks and
-shortens them before it stores a question.
+Comes in: names and bytes of files. Goes out: `Attachment`s without secrets, shortened to what a model can read, and the
+words in them that are worth searching for. Pure. Files are read by the channels as they come, on a thread; the service
+shares the room among those of a question before it stores it.
 """
 
 import re
@@ -16,14 +16,11 @@ from core.errors import Unreadable
 from core.knowledge.extract import extract
 from core.knowledge.extract.charset import decode
 
-MAX_FILE = 2_000_000
-"""Bytes of a file that are read as text; what is behind them is left out."""
+MAX_FILE = 3_000_000
+"""Bytes of a file that are read."""
 
-MAX_IMAGE = 3_000_000
-"""Bytes of a picture that is passed on."""
-
-MAX_TEXT = 200_000
-"""Characters that are kept of a file before all are shortened together."""
+MAX_TEXT = 60_000
+"""Characters that are kept of a file before those of a question are shortened together."""
 
 ROWS = 60
 """Rows of a table that are kept: a header and enough to see what is in it."""
@@ -37,6 +34,7 @@ _IMAGES = {
     b"GIF87a": "image/gif",
     b"GIF89a": "image/gif",
 }
+_PIECE = re.compile(r".{1,50000}[^\n]*\n?", re.DOTALL)
 _EXTRACTED = {".ipynb", ".pdf", ".html", ".htm"}
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
 _ERROR = re.compile(
@@ -49,13 +47,12 @@ _NOISE = re.compile(
 
 
 def read_attachment(name: str, media_type: str, raw: bytes) -> Attachment:
-    """What is in a file; one that cannot be read has a `problem`, in a sentence for the asker."""
-    name = _clean(name) or "file"
-    if kind := _image_type(raw):
-        if len(raw) > MAX_IMAGE:
-            return Attachment(
-                name, kind, problem=f"{name} is too large a picture: {MAX_IMAGE // 10**6} MB are looked at."
-            )
+    """What is in a file, without secrets; one that cannot be read has a `problem`, in a sentence for the asker."""
+    name = masked(_clean(name)) or "file"
+    kind = _image_type(raw)
+    if kind and len(raw) > MAX_FILE:
+        return Attachment(name, kind, problem=f"{name} is too large a picture: {MAX_FILE // 10**6} MB are looked at.")
+    if kind:
         return Attachment(name, kind, image=raw)
     try:
         text = _clean(_text(name, media_type, raw[:MAX_FILE]))
@@ -63,12 +60,9 @@ def read_attachment(name: str, media_type: str, raw: bytes) -> Attachment:
         text = ""
     if not text.strip():
         return Attachment(name, media_type, problem=_problem(name, raw))
-    return Attachment(name, media_type, _rows_left_out(text) if name.endswith((".csv", ".tsv")) else text[:MAX_TEXT])
-
-
-def masked_attachments(attachments: Sequence[Attachment]) -> tuple[Attachment, ...]:
-    """The attachments without secrets. To be done before they are shortened: half a secret is not known as one."""
-    return tuple(replace(a, name=masked(a.name), text=masked(a.text), problem=masked(a.problem)) for a in attachments)
+    if name.endswith((".csv", ".tsv")):
+        text = _rows_left_out(text)
+    return Attachment(name, media_type, _shortened(_masked(text), MAX_TEXT))
 
 
 def bounded(attachments: Sequence[Attachment], characters: int) -> tuple[Attachment, ...]:
@@ -131,11 +125,23 @@ def _clean(text: str) -> str:
     return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cs"})
 
 
+def _masked(text: str) -> str:
+    """A text without its secrets, before it is shortened: half a secret is not known as one.
+
+    Masked in pieces of whole lines and whole keys, so that other threads come to their turn.
+    """
+    pieces: list[str] = []
+    for piece in _PIECE.findall(text):
+        if pieces and pieces[-1].rfind("-----BEGIN") > pieces[-1].rfind("-----END"):
+            pieces[-1] += piece
+        else:
+            pieces.append(piece)
+    return "".join(map(masked, pieces))
+
+
 def _rows_left_out(text: str) -> str:
     lines = text.splitlines()
-    if len(lines) <= ROWS:
-        return text[:MAX_TEXT]
-    return "\n".join([*lines[:ROWS], f"[{len(lines) - ROWS} more rows]"])[:MAX_TEXT]
+    return text if len(lines) <= ROWS else "\n".join([*lines[:ROWS], f"[{len(lines) - ROWS} more rows]"])
 
 
 def _shortened(text: str, share: int) -> str:

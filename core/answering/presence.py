@@ -106,9 +106,12 @@ class Presence:
         """Notes that somebody there spoke to others."""
         await self._sessions.overheard(session, person)
 
-    async def examples(self, platform: str, count: int = 4) -> list[str]:
-        """Questions worth asking: those that people ask most, then questions that pages of ours answer."""
-        asked = await self._turns.frequent(platform, now() - POPULAR_SINCE, count * 3)
+    async def examples(self, platform: str, workspace: str, count: int = 4) -> list[str]:
+        """Questions worth asking: those that several people of a workspace asked, then those that our pages answer.
+
+        What one person alone has asked is shown to nobody else.
+        """
+        asked = await self._turns.frequent(platform, workspace, now() - POPULAR_SINCE, count * 3)
         found = [text for text in asked if text.rstrip().endswith("?") and len(text) <= EXAMPLE_LENGTH]
         if len(found) < count:
             found += await self._questions_of_pages(count)

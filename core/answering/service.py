@@ -14,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
 
-from core.answering.attachments import bounded, masked_attachments
+from core.answering.attachments import bounded
 from core.answering.engine import Engine
 from core.answering.masking import masked
 from core.answering.turns.durability import Durability, InMemory
@@ -262,9 +262,8 @@ class AnsweringService:
 
 
 def _masked(question: Question) -> Question:
-    """A question without the secrets in its text and its attachments, which are shortened to what a model can read."""
-    attachments = bounded(masked_attachments(question.attachments), ATTACHED)
-    return replace(question, text=masked(question.text), attachments=attachments)
+    """A question without the secrets in its text; its attachments come without them, and share the room there is."""
+    return replace(question, text=masked(question.text), attachments=bounded(question.attachments, ATTACHED))
 
 
 def _outcome(asked: Asked) -> Completed:

@@ -155,15 +155,17 @@ class Turns:
 
         return await self._database.transact(delete_turn)
 
-    async def frequent(self, platform: str, since: datetime, count: int) -> list[str]:
-        """Questions that were answered since then, the most often asked and the latest first."""
+    async def frequent(self, platform: str, workspace: str, since: datetime, count: int) -> list[str]:
+        """Questions that several people of a workspace were answered since then, the most often asked first."""
         answered = select(MessageRow.reply_to).where(MessageRow.role == "assistant", MessageRow.covered)
         query = (
             select(MessageRow.text)
             .join(SessionRow, SessionRow.id == MessageRow.session_id)
-            .where(SessionRow.platform == platform, MessageRow.created_at >= since, MessageRow.id.in_(answered))
+            .where(SessionRow.platform == platform, SessionRow.workspace == workspace)
+            .where(MessageRow.created_at >= since, MessageRow.id.in_(answered))
             .where(MessageRow.turn == 1, MessageRow.manner != Manner.PRIVATE)
             .group_by(MessageRow.text)
+            .having(func.count(MessageRow.author.distinct()) > 1)
             .order_by(func.count().desc(), func.max(MessageRow.id).desc())
             .limit(count)
         )

@@ -349,7 +349,10 @@ class WebApi(SocketMode):
         }
 
     def fail(self, method: str, error: str = "ratelimited", times: int = 1, retry_after: int = 1) -> None:
-        """The next calls fail: "ratelimited" is a 429, "http_500" a 500, anything else Slack's own error."""
+        """The next calls fail: "ratelimited" is a 429, "http_500" a 500, anything else Slack's own error.
+
+        With "lost", the call is carried out and the connection breaks before the reply.
+        """
         self._faults[method].extend([(error, retry_after)] * times)
 
     def withhold(self, method: str, when: Callable[[Json], object] = bool) -> None:
@@ -367,7 +370,11 @@ class WebApi(SocketMode):
         self.calls.append(call)
         self._count(call)
         planned = self._faults[call.method]
-        response = self._failure(call, *planned.popleft()) if planned else self._answer(call, token)
+        lost = bool(planned) and planned[0][0] == "lost"
+        fault = planned.popleft() if planned else None
+        response = self._failure(call, *fault) if fault and not lost else self._answer(call, token)
+        if lost and request.transport:
+            request.transport.abort()
         await self._withhold(call)
         await self._flush()
         return response

@@ -173,10 +173,12 @@ async def test_value_that_cannot_be_is_refused_in_words(
     assert answered(result).startswith("⚠️ speaks cannot be")
 
 
-async def test_questions_that_were_asked_are_proposed(
-    general: ChannelHandle, alice: MemberActor, bot_mention: str
+async def test_question_that_several_people_asked_is_proposed_and_that_of_one_is_not(
+    general: ChannelHandle, alice: MemberActor, bob: MemberActor, bot_mention: str
 ) -> None:
     await alice.send(general, f"{bot_mention} What is Feast?")
+    assert await alice.autocomplete(general, "ask", "question", "feast") == []
+    await bob.send(general, f"{bot_mention} What is Feast?")
 
     proposed = await alice.autocomplete(general, "ask", "question", "feast")
 

@@ -194,6 +194,26 @@ async def test_message_is_asked_about_in_its_thread(services: Services, slack: S
     await slack.wait_for(lambda s: answered(s, act.ts))
 
 
+@pytest.mark.parametrize(("speaks", "said"), [("threads", "I answer in the thread"), ("off", "I do not answer here")])
+async def test_shortcut_says_whether_it_is_answered(
+    services: Services, slack: SlackDouble, speaks: str, said: str
+) -> None:
+    await services.presence.change(Address("slack", TEAM, HELP), "speaks", speaks, "U0OWNER")
+    act = await slack.say(PUSH, user="U0LIN")
+    await slack.shortcut("ask_about_message", next(m for m in slack.stored if m.ts == act.ts))
+
+    await slack.wait_for(lambda s: told(s, said))
+
+
+async def test_shortcut_where_we_are_no_member_says_how_to_invite_us(services: Services, slack: SlackDouble) -> None:  # noqa: ARG001
+    act = await slack.say(PUSH, user="U0LIN")
+    slack.fail("conversations.info", "channel_not_found")
+    await slack.shortcut("ask_about_message", next(m for m in slack.stored if m.ts == act.ts))
+
+    await slack.wait_for(lambda s: told(s, "/invite"))
+    assert slack.bot_messages() == []
+
+
 async def test_button_of_an_answer_that_is_gone_says_so(services: Services, slack: SlackDouble) -> None:
     act, answer = await asked(slack)
     await services.answering.withdraw(f"slack:{TEAM}:{HELP}:{act.ts}")

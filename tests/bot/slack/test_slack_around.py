@@ -146,8 +146,9 @@ async def test_home_shows_what_is_known_and_the_persons_conversations(services: 
 async def test_questions_are_suggested_when_the_assistant_is_opened(
     channel: SlackChannel, slack: SlackDouble, agent_view: bool  # noqa: ARG001
 ) -> None:  # fmt: skip
-    asked = await slack.mention(PUSH)
-    await slack.wait_for(lambda s: answered(s, asked.ts))
+    for person in ("U0ADA", "U0LIN"):
+        asked = await slack.mention(PUSH, user=person)
+        await slack.wait_for(lambda s, thread=asked.ts: answered(s, thread))
     root = await slack.direct_message("New thread", user="U0LIN")
     thread = {"user_id": "U0ADA", "channel_id": "D0ADA", "thread_ts": root.ts}
     opened_now = {"type": "app_home_opened", "tab": "messages", "user": "U0ADA", "channel": "D0ADA"}
@@ -267,3 +268,23 @@ def test_manifest_names_every_command_shortcut_and_event() -> None:
     assert {command["command"] for command in features["slash_commands"]} == {"/ask", "/crew", "/assistant"}
     assert {shortcut["callback_id"] for shortcut in features["shortcuts"]} == {"ask_about_message"}
     assert {"app_mention", "message.im", "app_home_opened", "assistant_thread_started"} <= set(events)
+
+
+# an answer beyond the platform's reach
+
+
+async def test_very_long_answer_comes_whole_as_a_file(
+    model_channel: SlackChannel, slack: SlackDouble, model: ScriptedModel  # noqa: ARG001
+) -> None:  # fmt: skip
+    code = "\n".join(f"line {n:04} of the program, padded to some length" for n in range(780))
+    model.script(Text(f"Run this [1]:\n\n```python\n{code}\n```\n\nDone.", chunk_size=4_000))
+    act = await slack.mention(PUSH)
+    await slack.wait_for(lambda s: answered(s, act.ts))
+    [upload] = await slack.wait_for(lambda s: [u for u in s.uploads.values() if "content" in u])
+    await settled(slack)
+
+    said = [message for message in slack.bot_messages(thread_ts=act.ts) if not message.files]
+    assert len(said) == 3
+    assert upload["name"] == "answer.md"
+    assert code in upload["content"]
+    assert "**Sources**" in upload["content"]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from bot.rendering import WAITING
+from bot.slack import messenger
 from bot.slack.app import SlackChannel
 from core.settings import Settings
 from tests.bot.slack.conversation import answered, buttons, settled
@@ -295,6 +296,51 @@ async def test_edit_that_slack_refuses_for_the_moment_does_not_cost_the_answer(
     act = await slack.mention(PUSH)
 
     await slack.wait_for(lambda s: answered(s, act.ts))
+
+
+@pytest.mark.parametrize("streams", [True, False], ids=["stream", "message"])
+@pytest.mark.parametrize("fault", ["http_500", "lost"])
+async def test_sign_of_life_that_went_wrong_costs_no_answer_and_leaves_one_message(
+    channel: SlackChannel, slack: SlackDouble, streams: bool, fault: str  # noqa: ARG001
+) -> None:  # fmt: skip
+    slack.streams = streams
+    slack.fail("chat.startStream" if streams else "chat.postMessage", fault)
+    act = await slack.mention(PUSH)
+    await slack.wait_for(lambda s: answered(s, act.ts))
+    await settled(slack)
+
+    assert len(slack.bot_messages()) == 1
+
+
+async def test_stream_that_was_refused_once_is_begun_for_the_next_answer(
+    channel: SlackChannel, slack: SlackDouble  # noqa: ARG001
+) -> None:  # fmt: skip
+    slack.fail("chat.startStream", "http_500")
+    for _ in range(2):
+        act = await slack.mention(PUSH)
+        await slack.wait_for(lambda s, thread=act.ts: answered(s, thread))
+
+    assert [bool(message.tasks) for message in slack.bot_messages()] == [False, True]
+
+
+@pytest.mark.parametrize("fault", ["http_500", "lost"])
+async def test_part_of_an_answer_that_went_wrong_is_posted_once(
+    model_channel: SlackChannel,  # noqa: ARG001
+    slack: SlackDouble,
+    model: ScriptedModel,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str,
+) -> None:
+    monkeypatch.setattr(messenger, "PATIENCE", (0, 0))
+    code = "\n".join(f"line {n:04} of the program, padded to some length" for n in range(500))
+    model.script(Text(f"Run this [1]:\n\n```python\n{code}\n```\n\nDone.", chunk_size=4_000))
+    slack.fail("chat.postMessage", fault)
+    act = await slack.mention(PUSH)
+    await slack.wait_for(lambda s: answered(s, act.ts))
+    await settled(slack)
+
+    parts = [message.metadata["event_payload"]["part"] for message in slack.bot_messages() if message.metadata]
+    assert parts == [0, 1, 2]
 
 
 # commands

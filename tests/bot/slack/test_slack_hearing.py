@@ -36,9 +36,9 @@ async def put(presence: Presence, **values: str) -> None:
         await presence.change(HERE, name, value, "U0OWNER")
 
 
-async def a_thread(slack: SlackDouble) -> str:
+async def a_thread(slack: SlackDouble, user: str = "U0ADA") -> str:
     """A thread that the assistant is part of."""
-    act = await slack.mention(PUSH)
+    act = await slack.mention(PUSH, user=user)
     await slack.wait_for(lambda s: answered(s, act.ts))
     return act.ts
 
@@ -227,6 +227,7 @@ async def test_settings_are_changed_by_admins_alone(channel: SlackChannel, slack
 
 async def test_help_names_examples_and_what_is_known(channel: SlackChannel, slack: SlackDouble) -> None:  # noqa: ARG001
     await a_thread(slack)
+    await a_thread(slack, user="U0LIN")
     await slack.slash("/assistant", "help")
     [[told]] = await slack.wait_for(lambda s: [r for r in s.response_urls.values() if r])
 

@@ -87,9 +87,11 @@ async def test_somebody_else_is_told_alone_that_only_the_asker_can_stop_it(
     await slack.wait_for(responses)
     await settled(slack)
 
+    said = ":warning: Only the person who asked can stop this answer."
     assert responses(slack) == [
         {
-            "text": ":warning: Only the person who asked can stop this answer.",
+            "text": said,
+            "blocks": [{"type": "markdown", "text": said}],
             "response_type": "ephemeral",
             "replace_original": False,
         }

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from pypdf import PdfWriter
 
 from core.answering.attachments import (
-    MAX_IMAGE,
+    MAX_FILE,
+    MAX_TEXT,
     ROWS,
     bounded,
-    masked_attachments,
     read_attachment,
     search_words,
     unseen,
@@ -87,7 +87,7 @@ def test_large_table_keeps_its_header_and_says_how_many_rows_are_left_out() -> N
         ("empty.log", b" \n", "empty.log is empty."),
         ("scan.pdf", a_pdf(), "scan.pdf could not be read"),
         ("broken.ipynb", b"{", "broken.ipynb could not be read"),
-        ("huge.png", PNG + b"\x00" * MAX_IMAGE, "huge.png is too large a picture"),
+        ("huge.png", PNG + b"\x00" * MAX_FILE, "huge.png is too large a picture"),
     ],
 )
 def test_what_cannot_be_read_says_so(name: str, raw: bytes, said: str) -> None:
@@ -135,11 +135,33 @@ def test_long_log_keeps_its_beginning_and_its_end() -> None:
     assert "characters left out]" in kept.text
 
 
+def test_log_of_megabytes_keeps_its_end() -> None:
+    log = "step done\n" * 200_000 + "RuntimeError: CUDA out of memory"
+
+    read = read_attachment("job.log", "text/plain", log.encode())
+
+    assert read.text.startswith("step done\n")
+    assert read.text.endswith("RuntimeError: CUDA out of memory")
+    assert len(read.text) <= MAX_TEXT + 100
+
+
+@pytest.mark.parametrize("before", [49_900, 49_990, 50_000, 99_980])
+def test_key_and_secret_are_masked_wherever_in_a_long_text_they_stand(before: int) -> None:
+    key = "\n".join(["-----BEGIN PRIVATE KEY-----", *["MIIEvQIBADANBgkq" * 4] * 30, "-----END PRIVATE KEY-----"])
+    text = "y" * 20 + "\n" + ("x" * 9 + "\n") * (before // 10) + f"{key}\npassword: Hunter2!x\n"
+
+    read = read_attachment("a.log", "", text.encode())
+
+    assert "MIIEvQ" not in read.text
+    assert "Hunter2" not in read.text
+    assert "[masked: private key]" in read.text
+
+
 @given(st.integers(0, 400), st.integers(50, 400))
 def test_secret_is_masked_even_where_the_cut_would_halve_it(before: int, room: int) -> None:
     text = "x " * before + f"token {TOKEN}" + " y" * 200
 
-    [kept] = bounded(masked_attachments([Attachment("a.log", text=text)]), room)
+    [kept] = bounded([read_attachment("a.log", "", text.encode())], room)
 
     assert not any(TOKEN[n : n + 12] in kept.text for n in range(len(TOKEN) - 12))
 

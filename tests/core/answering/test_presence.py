@@ -73,11 +73,13 @@ async def test_sureness_is_the_score_of_the_best_passage(presence: Presence) -> 
 
 
 async def test_what_people_ask_comes_before_what_pages_suggest(presence: Presence, services: Services) -> None:
-    assert all(example.endswith("?") for example in await presence.examples("slack"))
-    await services.turns.claim(Question(SessionKey("slack", "T1", "C1", "1"), PUSH, "slack:1"))
-    await services.turns.complete("slack:1", Answer("So."))
+    assert all(example.endswith("?") for example in await presence.examples("slack", "T1"))
+    for n, person in enumerate(("ada", "lin")):
+        await services.turns.claim(Question(SessionKey("slack", "T1", "C1", f"{n}"), PUSH, f"slack:{n}", person))
+        await services.turns.complete(f"slack:{n}", Answer("So."))
 
-    assert (await presence.examples("slack"))[0] == PUSH
+    assert (await presence.examples("slack", "T1"))[0] == PUSH
+    assert PUSH not in await presence.examples("slack", "T2"), "another company"
 
 
 async def test_what_was_missed_begins_when_we_last_heard_and_is_bounded(presence: Presence) -> None:

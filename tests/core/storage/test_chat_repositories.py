@@ -155,17 +155,27 @@ async def test_open_questions_of_a_person_are_found(turns: Turns) -> None:
     assert await turns.open_in(HERE, "ada") == ["slack:2"]
 
 
-async def test_frequent_questions_come_first_and_private_ones_never(turns: Turns) -> None:
-    for n, text in enumerate(["Rare?", "Often?", "Often?", "Secret?", "Unanswered?"]):
+async def test_frequent_questions_are_those_of_several_people_and_never_private_ones(turns: Turns) -> None:
+    asked = [("Twice?", who) for who in ("ada", "lin")] + [("Often?", who) for who in ("ada", "lin", "sam")]
+    asked += [
+        ("Mine?", "ada"),
+        ("Mine?", "ada"),
+        ("Secret?", "ada"),
+        ("Secret?", "lin"),
+        ("Open?", "ada"),
+        ("Open?", "lin"),
+    ]
+    for n, (text, who) in enumerate(asked):
         session = SessionKey("slack", "T1", "C1", f"{n}.0")
         manner = Manner.PRIVATE if text == "Secret?" else Manner.REPLY
-        await turns.claim(Question(session, text, f"slack:{n}", manner=manner))
-        if text != "Unanswered?":
+        await turns.claim(Question(session, text, f"slack:{n}", who, manner=manner))
+        if text != "Open?":
             await turns.complete(f"slack:{n}", Answer("So."))
 
     since = datetime.now(UTC) - timedelta(days=1)
-    assert await turns.frequent("slack", since, 5) == ["Often?", "Rare?"]
-    assert await turns.frequent("discord", since, 5) == []
+    assert await turns.frequent("slack", "T1", since, 5) == ["Often?", "Twice?"]
+    assert await turns.frequent("slack", "T2", since, 5) == []
+    assert await turns.frequent("discord", "T1", since, 5) == []
 
 
 async def test_last_verdict_of_a_person_counts(turns: Turns, reviews: Reviews) -> None:
