@@ -30,8 +30,8 @@ from core.storage.turns import Turns
 ATTACHED = 12_000
 """Characters of all attachments of a question together."""
 
-REMEMBERED_REFUSALS = 1_000
-"""Events whose text was refused, so that a redelivery is not refused aloud again."""
+REMEMBERED = 1_000
+"""Events that are done with though no question stands for them: refused, reworded or withdrawn; they may come again."""
 
 STILL_WANTED = timedelta(hours=24)
 """Questions left behind by a stopped process are answered if they are younger than this."""
@@ -54,7 +54,7 @@ class AnsweringService:
         self._live = runner.live
         self._durability: Durability = InMemory()
         self._resuming: list[asyncio.Task[None]] = []
-        self._refused: OrderedDict[str, None] = OrderedDict()
+        self._done_with: OrderedDict[str, None] = OrderedDict()
 
     async def open(self, durability: Durability | None = None) -> None:
         """Begins to run turns; with a `Ledger`, those of processes that are gone too."""
@@ -85,14 +85,12 @@ class AnsweringService:
 
         Raises InputError, once, for text that cannot be answered, and Overloaded; nothing is stored then.
         """
-        if question.event_id in self._refused:
+        if question.event_id in self._done_with:
             return False
         try:
             self._check(question)
         except AssistantError:
-            self._refused[question.event_id] = None
-            if len(self._refused) > REMEMBERED_REFUSALS:
-                self._refused.popitem(last=False)
+            self._remember(question.event_id)
             raise
         return await self._accept(_masked(question), kept=True)
 
@@ -147,6 +145,7 @@ class AnsweringService:
         turn = await self._turns.supersede(old, question, self._durability.executor)
         if turn is None:
             return False
+        self._remember(event_id)
         self._live.expect(Asked(question, turn, Status.PENDING, asked.placement, kept=True))
         await self._begin(question.event_id)
         return True
@@ -156,6 +155,7 @@ class AnsweringService:
         asked = await self._turns.standing(event_id)
         if asked is None:
             return None
+        self._remember(event_id)
         await self._stop_running(asked.question.event_id)
         return await self._turns.withdraw(asked.question.event_id)
 
@@ -182,6 +182,11 @@ class AnsweringService:
         if turn := self._live.get(event_id):
             turn.stop()
         return True
+
+    def _remember(self, event_id: str) -> None:
+        self._done_with[event_id] = None
+        if len(self._done_with) > REMEMBERED:
+            self._done_with.popitem(last=False)
 
     async def _stop_running(self, event_id: str) -> None:
         """Ends a turn wherever it runs, without a word."""

@@ -142,6 +142,23 @@ async def test_reworded_question_is_answered_anew_in_the_same_message(services: 
     assert asked_now.question.text == f"{PUSH} Please."
 
 
+async def test_question_that_comes_again_after_it_was_reworded_or_deleted_is_not_answered_again(
+    services: Services, slack: SlackDouble  # noqa: ARG001
+) -> None:  # fmt: skip
+    act, _ = await asked(slack)
+    await slack.reword(act, f"<@U0BOT> {BACK}")
+    await slack.wait_for(lambda s: "Roll a Quillstore model back** [1]" in s.bot_messages()[0].text)
+    await slack.redeliver(act)
+    await settled(slack)
+    assert len(slack.bot_messages()) == 1
+
+    await slack.erase(act)
+    await slack.wait_for(lambda s: not s.bot_messages())
+    await slack.redeliver(act)
+    await settled(slack)
+    assert slack.bot_messages() == []
+
+
 async def test_question_reworded_later_than_a_minute_keeps_its_answer(services: Services, slack: SlackDouble) -> None:  # noqa: ARG001
     act, answer = await asked(slack)
     text = answer.text

@@ -9,7 +9,7 @@ import pytest
 
 from core.answering.engine import Brief, Engine
 from core.answering.prompts import read_question
-from core.answering.service import REMEMBERED_REFUSALS, AnsweringService
+from core.answering.service import REMEMBERED, AnsweringService
 from core.bootstrap import Services, open_services
 from core.domain.conversation import MAX_QUESTION, Answer, Memory, Mode, SessionKey, Status
 from core.domain.events import Accepted, AnswerEvent, Completed, Searching, TextDelta
@@ -201,7 +201,7 @@ async def test_unusual_text_is_taken_as_it_is(room: Services, text: str) -> None
 
 async def test_refusals_are_remembered_in_bounds(room: Services) -> None:
     first = question("")
-    for refused in [first, *(question("") for _ in range(REMEMBERED_REFUSALS))]:
+    for refused in [first, *(question("") for _ in range(REMEMBERED))]:
         with pytest.raises(InputError):
             await room.answering.accept(refused)
     with pytest.raises(InputError):
