@@ -36,7 +36,7 @@ async def test_file_at_discord_is_fetched(store: TestServer) -> None:
 
     [attachment] = await files.fetch([Upload("log.txt", str(store.make_url("/log.txt")), "text/plain")])
 
-    assert attachment.text == LOG
+    assert attachment.text == LOG.replace("correcthorse1", "[masked: password]")
 
 
 async def test_file_elsewhere_is_not_asked_for(store: TestServer) -> None:
@@ -44,7 +44,7 @@ async def test_file_elsewhere_is_not_asked_for(store: TestServer) -> None:
 
     [attachment] = await files.fetch([Upload("log.txt", str(store.make_url("/log.txt")), "text/plain")])
 
-    assert attachment.problem == "log.txt could not be fetched."
+    assert attachment.problem == "log.txt could not be fetched and read in time."
 
 
 async def test_secret_in_a_file_is_masked_and_its_asker_is_told(
