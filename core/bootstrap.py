@@ -40,6 +40,7 @@ from core.operations.endpoint import reach_model
 from core.operations.health import HealthChecks
 from core.operations.scheduler import RefreshSchedule
 from core.settings import Settings
+from core.storage.audit import Audit
 from core.storage.channels import Channels
 from core.storage.engine import Database
 from core.storage.executors import Executors
@@ -77,6 +78,7 @@ class Services:
     answering: AnsweringService
     presence: Presence
     aftercare: Aftercare
+    audit: Audit
     replayer: Replayer
     schedule: RefreshSchedule
     health: HealthChecks
@@ -166,6 +168,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         answering=answering,
         presence=presence,
         aftercare=Aftercare(Reviews(database), turns, sessions),
+        audit=Audit(database),
         replayer=Replayer(turns, answering.warm_up),
         schedule=RefreshSchedule(refresher, settings.refresh_cron),
         health=HealthChecks(),

@@ -248,3 +248,18 @@ class WatchRow(Base):
     platform: Mapped[str] = mapped_column(String(20), primary_key=True)
     workspace: Mapped[str] = mapped_column(String(64), primary_key=True)
     heard_until: Mapped[datetime]
+
+
+class AuditRow(Base):
+    """A change that somebody made: what was done to what, and what differs since."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_subject", "subject"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    at: Mapped[datetime] = mapped_column(default=now)
+    who: Mapped[str] = mapped_column(String(200))
+    action: Mapped[str] = mapped_column(String(40))
+    subject: Mapped[str] = mapped_column(String(300))
+    before: Mapped[dict[str, Any]]
+    after: Mapped[dict[str, Any]]
