@@ -23,10 +23,12 @@ NAVIGATION = {
     "Sessions": "/sessions",
     "Playground": "/playground",
     "Knowledge": "/knowledge",
-    "Sources": "/sources",
     "Channels": "/channels",
     "Health": "/health",
 }
+
+WITHIN = {"Knowledge": {"Sources": "/sources"}}
+"""Parts that the navigation shows below another one, while somebody is there."""
 
 
 @cache
@@ -39,7 +41,7 @@ def head() -> str:
 
 @contextmanager
 def frame(title: str, part: str) -> Generator[None]:
-    """A page of the console; `part` is the entry of the navigation that it belongs to."""
+    """A page of the console; `part` is the entry of the navigation that it belongs to, or one within it."""
     ui.page_title(f"{title} · MLOps Assistant")
     ui.add_head_html(head())
     with ui.element("header").classes("top"):
@@ -78,9 +80,16 @@ def empty(title: str, advice: str) -> None:
 def _navigation(part: str) -> None:
     with ui.element("nav").props('aria-label="Console"'):
         for name, target in NAVIGATION.items():
-            link = ui.link(name, target)
-            if name == part:
-                link.props("aria-current=page")
+            _entry(name, target, part)
+            within = WITHIN.get(name, {})
+            if part == name or part in within:
+                for inner, inner_target in within.items():
+                    _entry(inner, inner_target, part).classes("within")
+
+
+def _entry(name: str, target: str, part: str) -> ui.link:
+    link = ui.link(name, target)
+    return link.props("aria-current=page") if name == part else link
 
 
 def _controls() -> None:

@@ -26,6 +26,11 @@ system.addEventListener("change", applyTheme);
 addEventListener("storage", applyTheme);
 addEventListener("load", applyTheme);
 
+// On a narrow screen the navigation scrolls: where one is comes into sight.
+addEventListener("load", () => {
+  document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+});
+
 // The login keeps the fragment of the page that was wanted: browsers do not send it.
 document.addEventListener("submit", (event) => {
   const next = event.target.elements?.next;
