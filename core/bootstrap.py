@@ -170,7 +170,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         aftercare=Aftercare(Reviews(database), turns, sessions),
         audit=Audit(database),
         replayer=Replayer(turns, answering.warm_up),
-        schedule=RefreshSchedule(refresher, settings.refresh_cron),
+        schedule=RefreshSchedule(refresher, sources, settings.refresh_cron),
         health=HealthChecks(),
     )
     _register_checks(services, database, place)

@@ -27,7 +27,8 @@ class Source:
 
     `include` keeps only pages whose address or path matches one of its patterns (`*` stands for anything). `ref` and
     `folder` are of a git repository: a branch or tag, and the folder of its documentation. Only an `internal` source
-    may lead to addresses of a private network.
+    may lead to addresses of a private network. `schedule` is five cron fields, in UTC, for a source that is not read
+    when all others are.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Source:
     internal: bool = False
     enabled: bool = True
     max_pages: int = 500
+    schedule: str = ""
     refreshed_at: datetime | None = None
     problem: str = ""
 

@@ -7,7 +7,7 @@ be read keeps its pages and gets a sentence beside it. Called by the refresh.
 import asyncio
 import logging
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import timedelta
 from itertools import islice
 
@@ -39,12 +39,12 @@ class Collector:
         self._gatherer = gatherer
         self._grace = grace
 
-    async def collect(self, tell: Tell, *, network: bool, afresh: bool) -> int:
-        """Looks at every enabled source; gives the number of pages and sources that could not be read.
+    async def collect(self, tell: Tell, wanted: Callable[[Source], bool], *, afresh: bool) -> int:
+        """Looks at every enabled source that is `wanted`; gives the number of pages and sources that could not be read.
 
-        Without `network` only sources on this machine are looked at; `afresh` reads unchanged pages again too.
+        `afresh` reads unchanged pages again too.
         """
-        sources = [s for s in await self._sources.all() if s.enabled and (network or not s.kind.remote)]
+        sources = [source for source in await self._sources.all() if source.enabled and wanted(source)]
         board = _Board(tell, [source.name for source in sources])
         gate = asyncio.Semaphore(AT_ONCE)
 

@@ -120,6 +120,7 @@ def amend(source: Source, fields: Mapping[str, Any]) -> Source:
         "internal": source.internal,
         "enabled": source.enabled,
         "max_pages": source.max_pages,
+        "schedule": source.schedule,
     }
     checked = make_source(source.name, {**kept, **given})
     return replace(checked, refreshed_at=source.refreshed_at, problem=source.problem)

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from core.domain.knowledge import Source, SourceKind
 from core.errors import ConfigurationError, InputError
+from core.knowledge.timetable import cron_trigger
 
 SHIPPED = "knowledge"
 """The name of the source that reads KNOWLEDGE_DIR."""
@@ -22,9 +23,9 @@ SHIPPED_PAGES = 100_000
 """The folder is the owner's own: there is no stranger's site to be bounded."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_FIELDS = {"kind", "location", "product", "ref", "folder", "include", "internal", "enabled", "max_pages"}
+_FIELDS = {"kind", "location", "product", "ref", "folder", "include", "internal", "enabled", "max_pages", "schedule"}
 _SOURCE = TypeAdapter(Source)
-_LIMITS = {"location": 20_000, "product": 64, "ref": 200, "folder": 500}
+_LIMITS = {"location": 20_000, "product": 64, "ref": 200, "folder": 500, "schedule": 100}
 
 MOST_PAGES = 100_000
 """As many as a sitemap and its parts are read for."""
@@ -61,7 +62,7 @@ def make_source(name: str, fields: dict[str, Any]) -> Source:
         raise InputError(f"Source {name!r}: {', '.join(sorted(unknown))} is unknown. Use {', '.join(sorted(_FIELDS))}.")
     try:
         source = _SOURCE.validate_python({**fields, "name": name})
-        source = replace(source, location=source.location.strip())
+        source = replace(source, location=source.location.strip(), schedule=" ".join(source.schedule.split()))
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in problem["loc"])
@@ -76,6 +77,8 @@ def _check(source: Source) -> None:
         raise InputError(f"Source {source.name!r}: {', '.join(too_long) or 'a text'} is too long or not readable.")
     if not 1 <= source.max_pages <= MOST_PAGES:
         raise InputError(f"Source {source.name!r}: max_pages must be between 1 and {MOST_PAGES}.")
+    if source.schedule:
+        _check_schedule(source)
     if source.kind is SourceKind.UPLOAD:
         return
     if not source.location:
@@ -87,3 +90,10 @@ def _check(source: Source) -> None:
                     f"Source {source.name!r}: {address} is no web address. Begin with https://, or "
                     "use the kind `folder`."
                 )
+
+
+def _check_schedule(source: Source) -> None:
+    try:
+        cron_trigger(source.schedule)
+    except InputError as error:
+        raise InputError(f"Source {source.name!r}: {error.said}") from error

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-from core.domain.knowledge import IndexVersion, Progress, RefreshRun, RunStatus
+from core.domain.knowledge import IndexVersion, Progress, RefreshRun, RunStatus, Source
 from core.errors import AssistantError, RefreshFailed, RefreshUnderWay
 from core.knowledge.collect import Collector
 from core.knowledge.indexer import Indexer
@@ -17,6 +17,12 @@ from core.storage.runs import Runs
 
 AT_START = "start"
 """The trigger of the first refresh of a process: it waits for no site, only for what is on this machine."""
+
+SCHEDULE = "schedule"
+"""The trigger of refreshes whose time has come; sources with a schedule of their own are left to it."""
+
+CANCELLED = "Somebody cancelled it before it ended. The live index was kept."
+STOPPED = "The process was stopped before it ended. The live index was kept."
 
 
 class Refresher:
@@ -37,15 +43,18 @@ class Refresher:
         """Whether a refresh is under way."""
         return self._task is not None and not self._task.done()
 
-    async def refresh(self, trigger: str, *, rebuild: bool = False) -> AsyncGenerator[Progress | RefreshRun]:
+    async def refresh(
+        self, trigger: str, *, rebuild: bool = False, only: str = ""
+    ) -> AsyncGenerator[Progress | RefreshRun]:
         """Starts a refresh, or joins the one that runs: progress as it comes, then the finished run.
 
-        `rebuild` reads every page again and builds a new version even when nothing changed. The refresh goes on when
-        the caller stops listening. Raises RefreshFailed with the reason; the live index is untouched then.
+        `rebuild` reads every page again and builds a new version even when nothing changed; `only` looks at one source.
+        The refresh goes on when the caller stops listening. Raises RefreshFailed with the reason; the live index is
+        untouched then.
         """
         if not self.running:
             self._progress = Progress("reading")
-            self._task = asyncio.create_task(self._run(trigger, rebuild=rebuild))
+            self._task = asyncio.create_task(self._run(trigger, rebuild=rebuild, only=only))
             self._task.add_done_callback(_observed)
         task = self._task
         assert task is not None  # noqa: S101 - set above
@@ -57,11 +66,11 @@ class Refresher:
                 continue
             async with self._news:
                 await self._news.wait_for(lambda last=seen: task.done() or self._progress != last)
-        yield await task
+        yield await _result(task)
 
-    async def finished(self, trigger: str, *, rebuild: bool = False) -> RefreshRun:
+    async def finished(self, trigger: str, *, rebuild: bool = False, only: str = "") -> RefreshRun:
         """A refresh without its progress."""
-        async for item in self.refresh(trigger, rebuild=rebuild):
+        async for item in self.refresh(trigger, rebuild=rebuild, only=only):
             if isinstance(item, RefreshRun):
                 return item
         raise RefreshFailed("The refresh ended without a result.")  # pragma: no cover - the stream ends with a run
@@ -83,25 +92,33 @@ class Refresher:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    async def cancel(self) -> bool:
+        """Ends a running refresh on somebody's word; the live index stays. False: none was running."""
+        if self._task is None or self._task.done():
+            return False
+        self._task.cancel(CANCELLED)
+        await asyncio.gather(self._task, return_exceptions=True)
+        return True
+
     async def tidy(self) -> None:
         """Cleans up after a process that was killed in a refresh. For the start, before any refresh."""
         await self._runs.abandon()
         await self._indexer.tidy()
 
-    async def _run(self, trigger: str, *, rebuild: bool) -> RefreshRun:
+    async def _run(self, trigger: str, *, rebuild: bool, only: str) -> RefreshRun:
         try:
-            return await self._on_record(trigger, rebuild=rebuild)
+            return await self._on_record(trigger, rebuild=rebuild, only=only)
         except OSError as error:
             raise RefreshFailed(_said(error), detail=repr(error)) from error
         finally:
             await self._tell(Progress("done"))
 
-    async def _on_record(self, trigger: str, *, rebuild: bool) -> RefreshRun:
+    async def _on_record(self, trigger: str, *, rebuild: bool, only: str) -> RefreshRun:
         run = await self._runs.start(trigger)
         problems = 0
         try:
             async with self._index:
-                problems = await self._collector.collect(self._tell, network=trigger != AT_START, afresh=rebuild)
+                problems = await self._collector.collect(self._tell, _wanted(trigger, only), afresh=rebuild)
                 outcome = await self._indexer.bring_up_to_date(self._tell, rebuild=rebuild)
         except BaseException as error:  # cancelled or broken: the run must not stay open on record
             await self._runs.finish(run, RunStatus.FAILED, reason=_said(error), problems=problems)
@@ -127,12 +144,30 @@ class Refresher:
             self._news.notify_all()
 
 
+def _wanted(trigger: str, only: str) -> Callable[[Source], bool]:
+    """Which sources a refresh looks at."""
+    if only:
+        return lambda source: source.name == only
+    if trigger == AT_START:
+        return lambda source: not source.kind.remote
+    if trigger == SCHEDULE:
+        return lambda source: not source.schedule
+    return lambda _: True
+
+
+async def _result(task: "asyncio.Task[RefreshRun]") -> RefreshRun:
+    """The run of a refresh that has ended. Raises RefreshFailed when it was cancelled; its listeners were not."""
+    if task.cancelled():
+        raise RefreshFailed(CANCELLED)
+    return await task
+
+
 def _said(error: BaseException) -> str:
     """Why a refresh ended early, for its record."""
     if isinstance(error, AssistantError):
         return error.said
     if isinstance(error, asyncio.CancelledError):
-        return "The process was stopped before it ended. The live index was kept."
+        return CANCELLED if CANCELLED in error.args else STOPPED
     if isinstance(error, OSError):
         return f"A file could not be written or read: {error.strerror or error}. The live index was kept."
     return f"It stopped by a fault of ours: {error!r}. The live index was kept."

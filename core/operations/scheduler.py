@@ -1,23 +1,25 @@
 """Says when the index is refreshed. APScheduler keeps the time; the refresher does the work.
 
-Comes in: five cron fields from REFRESH_CRON, in UTC. Goes out: calls of `Refresher.finished("schedule")`.
+Comes in: five cron fields from REFRESH_CRON, in UTC, and those of sources that have a schedule of their own. Goes out:
+calls of `Refresher.finished("schedule")`.
 """
 
 import logging
-import re
 from datetime import UTC, datetime
 from typing import Any, cast
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.cron import CronTrigger
 
-from core.errors import AssistantError, ConfigurationError
-from core.knowledge.refresh import Refresher
-
-WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
+from core.errors import AssistantError, ConfigurationError, InputError
+from core.knowledge.refresh import SCHEDULE, Refresher
+from core.knowledge.timetable import cron_trigger, is_due
+from core.storage.sources import Sources
 
 LATE_SECONDS = 3600
 """A refresh that could not start in time is made up for within this."""
+
+LOOK_SECONDS = 60
+"""How often it is looked which source is due; cron knows nothing shorter."""
 
 _log = logging.getLogger(__name__)
 
@@ -25,18 +27,17 @@ _log = logging.getLogger(__name__)
 class RefreshSchedule:
     """The schedule of one process. Raises ConfigurationError for fields that cron would not take."""
 
-    def __init__(self, refresher: Refresher, cron: str) -> None:
+    def __init__(self, refresher: Refresher, sources: Sources, cron: str) -> None:
         self._refresher = refresher
+        self._sources = sources
         self._scheduler = AsyncIOScheduler(timezone=UTC)
+        once: dict[str, Any] = {"max_instances": 1, "coalesce": True, "misfire_grace_time": LATE_SECONDS}
         if cron != "off":
-            self._scheduler.add_job(
-                self._refresh,
-                _trigger(cron),
-                id="refresh",
-                max_instances=1,
-                coalesce=True,
-                misfire_grace_time=LATE_SECONDS,
-            )
+            try:
+                self._scheduler.add_job(self._refresh, cron_trigger(cron), id="refresh", **once)
+            except InputError as error:
+                raise ConfigurationError(f"REFRESH_CRON={error.said}") from error
+        self._scheduler.add_job(self._refresh_due, "interval", seconds=LOOK_SECONDS, id="sources", **once)
 
     def start(self) -> None:
         """Begins to keep time; needs a running event loop."""
@@ -49,28 +50,27 @@ class RefreshSchedule:
 
     @property
     def next_run(self) -> datetime | None:
-        """When the next refresh starts (UTC); None when there is none planned."""
+        """When the next refresh of all sources starts (UTC); None when there is none planned."""
         job = cast("Any", self._scheduler.get_job("refresh"))
         return getattr(job, "next_run_time", None)
 
     async def _refresh(self) -> None:
         try:
-            run = await self._refresher.finished("schedule")
+            run = await self._refresher.finished(SCHEDULE)
             _log.info("scheduled refresh: %s", run.status)
         except AssistantError as error:
             _log.error("scheduled refresh failed: %s", error)
 
+    async def _refresh_due(self) -> None:
+        """Refreshes sources whose own time has come since they were last read. One that was never read is due."""
+        try:
+            for source in await self._sources.all():
+                last = source.refreshed_at
+                if source.enabled and source.schedule and (not last or is_due(source.schedule, last, _now())):
+                    await self._refresher.finished(SCHEDULE, only=source.name)
+        except AssistantError as error:
+            _log.error("scheduled refresh of a source failed: %s", error)
 
-def _trigger(cron: str) -> CronTrigger:
-    *fields, weekday = cron.split()
-    try:
-        return CronTrigger.from_crontab(" ".join([*fields, _named(weekday)]), timezone=UTC)
-    except ValueError as error:
-        raise ConfigurationError(f"REFRESH_CRON={cron!r} is no schedule: {error}.") from error
 
-
-def _named(weekday: str) -> str:
-    """The field of weekdays with names for numbers: cron counts from Sunday, APScheduler from Monday."""
-    if "/" in weekday:
-        return weekday
-    return re.sub(r"[0-7]", lambda found: WEEKDAYS[int(found[0])], weekday)
+def _now() -> datetime:
+    return datetime.now(UTC)

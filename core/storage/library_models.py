@@ -30,6 +30,7 @@ class SourceRow(Base):
     internal: Mapped[bool] = mapped_column(default=False)
     enabled: Mapped[bool] = mapped_column(default=True)
     max_pages: Mapped[int] = mapped_column(default=500)
+    schedule: Mapped[str] = mapped_column(String(100), default="")
     problem: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(default=now)
     refreshed_at: Mapped[datetime | None]

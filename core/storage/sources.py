@@ -110,6 +110,7 @@ def source_of(row: SourceRow) -> Source:
         internal=row.internal,
         enabled=row.enabled,
         max_pages=row.max_pages,
+        schedule=row.schedule,
         refreshed_at=row.refreshed_at,
         problem=row.problem,
     )
@@ -126,4 +127,5 @@ def _values(source: Source) -> dict[str, Any]:
         "internal": source.internal,
         "enabled": source.enabled,
         "max_pages": source.max_pages,
+        "schedule": source.schedule,
     }

@@ -50,7 +50,7 @@ class World:
         self.told: list[Progress] = []
 
     async def look(self, *, network: bool = True, afresh: bool = False) -> int:
-        return await self.collector.collect(self.tell, network=network, afresh=afresh)
+        return await self.collector.collect(self.tell, lambda source: network or not source.kind.remote, afresh=afresh)
 
     async def tell(self, progress: Progress) -> None:
         self.told.append(progress)
@@ -178,7 +178,7 @@ async def test_source_that_is_removed_while_it_is_looked_at_leaves_nothing(world
         if progress.done and await world.sources.all():
             await world.sources.remove("site")
 
-    assert await world.collector.collect(remove, network=True, afresh=False) == 0
+    assert await world.collector.collect(remove, lambda _: True, afresh=False) == 0
     assert await world.sources.all() == []
     assert await world.paths() == []
 

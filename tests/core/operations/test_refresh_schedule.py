@@ -24,7 +24,7 @@ async def schedule_of(services: Services) -> AsyncIterator[Callable[[str], Refre
     started: list[RefreshSchedule] = []
 
     def start(cron: str) -> RefreshSchedule:
-        started.append(RefreshSchedule(services.refresher, cron))
+        started.append(RefreshSchedule(services.refresher, services.sources, cron))
         started[-1].start()
         return started[-1]
 
@@ -49,7 +49,7 @@ async def test_schedule_that_is_off_has_no_next_run(schedule_of: Callable[[str],
 
 
 async def test_schedule_that_was_not_started_has_no_next_run(services: Services) -> None:
-    schedule = RefreshSchedule(services.refresher, "17 3 * * *")
+    schedule = RefreshSchedule(services.refresher, services.sources, "17 3 * * *")
     assert schedule.next_run is None
     schedule.stop()
 
@@ -109,7 +109,7 @@ async def test_failed_refresh_is_logged_and_the_schedule_goes_on(
 
 
 async def test_stopped_schedule_can_be_stopped_again(services: Services) -> None:
-    schedule = RefreshSchedule(services.refresher, "17 3 * * *")
+    schedule = RefreshSchedule(services.refresher, services.sources, "17 3 * * *")
     schedule.start()
     schedule.stop()
     schedule.stop()
