@@ -41,6 +41,7 @@ Include = Annotated[
 Internal = Annotated[bool | None, typer.Option("--internal/--public", help="Allow addresses of a private network.")]
 Enabled = Annotated[bool | None, typer.Option("--enable/--disable", help="Whether refreshes look at it.")]
 MaxPages = Annotated[int | None, typer.Option(min=1, help="Most pages that are read of it.")]
+Schedule = Annotated[str | None, typer.Option(help="Cron fields (UTC) to read it by; '' for when all others are read.")]
 
 
 @app.command("list")
@@ -62,6 +63,7 @@ def add(
     internal: Internal = None,
     enabled: Annotated[bool | None, typer.Option("--enabled/--disabled", help="Whether refreshes look at it.")] = None,
     max_pages: MaxPages = None,
+    schedule: Schedule = None,
 ) -> None:
     """Add a source. Its pages are fetched at the next refresh."""
     places = location or []
@@ -71,7 +73,14 @@ def add(
         "kind": Kind.upload if files else kind,
         "location": None if files else _location(places, kind),
         **_fields(
-            include, product=product, ref=ref, folder=folder, internal=internal, enabled=enabled, max_pages=max_pages
+            include,
+            product=product,
+            ref=ref,
+            folder=folder,
+            internal=internal,
+            enabled=enabled,
+            max_pages=max_pages,
+            schedule=schedule,
         ),
     }
     added = _call("POST", "/sources", json=_sent(body))
@@ -93,6 +102,7 @@ def change(
     internal: Internal = None,
     enabled: Enabled = None,
     max_pages: MaxPages = None,
+    schedule: Schedule = None,
 ) -> None:
     """Change what you name of a source and keep the rest. An empty --include takes the patterns away."""
     body = _sent(
@@ -107,6 +117,7 @@ def change(
                 internal=internal,
                 enabled=enabled,
                 max_pages=max_pages,
+                schedule=schedule,
             ),
         }
     )

@@ -11,6 +11,7 @@ from nicegui import ui
 
 from admin.components.moments import count, pace, time_left
 from admin.components.status import StatusLine
+from admin.permissions import editing
 from core.domain.knowledge import Change, Progress, RefreshRun, RunStatus
 from core.errors import AssistantError
 from core.knowledge.refresh import Refresher
@@ -19,15 +20,23 @@ TRIGGER = "console"
 
 
 class Reindex:
-    """Button, choice and progress. `choice` offers to build a new version although nothing changed."""
+    """Button, choice and progress. `choice` offers to build a new version although nothing changed.
 
-    def __init__(self, refresher: Refresher, ended: Callable[[], Awaitable[None]], *, choice: bool = True) -> None:
+    With `only`, the button looks at that source alone.
+    """
+
+    def __init__(
+        self, refresher: Refresher, ended: Callable[[], Awaitable[None]], *, choice: bool = True, only: str = ""
+    ) -> None:
         self._refresher = refresher
         self._ended = ended
+        self._only = only
         with ui.element("section").classes("reindex"):
             with ui.element("div").classes("reindex-head"):
-                self._button = ui.button("Re-index now", icon="refresh", on_click=self.run)
+                self._button = ui.button("Read it now" if only else "Re-index now", icon="refresh", on_click=self.run)
                 self._button.props("unelevated no-caps")
+                self._cancel = ui.button("Cancel", on_click=self.cancel).props("outline no-caps")
+                self._cancel.set_visibility(False)
                 self._rebuild = ui.checkbox("Rebuild even if nothing changed").props("dense")
             with ui.element("div").classes("progress") as self._progress:
                 self._bar = ui.linear_progress(0, show_value=False, size="6px")
@@ -46,6 +55,7 @@ class Reindex:
         self._button.disable()
         self._bar.set_value(0)
         self._progress.set_visibility(True)
+        self._cancel.set_visibility(True)
         self._problems.set_visibility(False)
         try:
             await self._follow()
@@ -54,11 +64,18 @@ class Reindex:
         finally:
             self._button.enable()
             self._progress.set_visibility(False)
+            self._cancel.set_visibility(False)
         if not self._status.gone:
             await self._ended()
 
+    @editing
+    async def cancel(self) -> None:
+        """Ends the refresh; the live index stays."""
+        await self._refresher.cancel()
+
     async def _follow(self) -> None:
-        async with aclosing(self._refresher.refresh(TRIGGER, rebuild=bool(self._rebuild.value))) as news:
+        started = self._refresher.refresh(TRIGGER, rebuild=bool(self._rebuild.value), only=self._only)
+        async with aclosing(started) as news:
             async for item in news:
                 if isinstance(item, RefreshRun):
                     self._end(item)

@@ -5,14 +5,16 @@ when it is refused; "Check" tells what the source holds before anything is saved
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from nicegui import ui
 
+from admin.components.schedule import times_in_words
 from admin.components.status import StatusLine
 from core.bootstrap import Services
 from core.domain.knowledge import Source, SourceKind
-from core.errors import AssistantError
+from core.errors import AssistantError, InputError
 from core.knowledge.curate import amend, propose
 
 KINDS = {
@@ -91,6 +93,11 @@ class SourceForm:
             self._product = _text("Product", start.product, "its name, for filters")
             self._most = ui.number("Pages at most", value=start.max_pages, min=1, precision=0).classes("field")
             self._most.props("outlined stack-label")
+        with ui.element("div").classes("explained") as self._timed:
+            self._schedule = _text("Schedule of its own", start.schedule, "minute hour day month weekday: 0 6 * * 1-5")
+            self._schedule.on_value_change(self._tell_times).props("debounce=200").mark("schedule")
+            self._times = ui.label().classes("muted small").props("role=status")
+            self._tell_times()
         with ui.element("div").classes("explained") as self._private:
             self._internal = ui.switch("Internal source", value=start.internal).props("dense")
             ui.label(INTERNAL).classes("muted small")
@@ -114,6 +121,14 @@ class SourceForm:
         self._include.set_visibility(kind in LISTED)
         self._most.set_visibility(kind in LISTED)
         self._private.set_visibility(kind.remote)
+        self._timed.set_visibility(kind is not SourceKind.UPLOAD)
+
+    def _tell_times(self) -> None:
+        """Says when the schedule that is typed fires next, or why it is none."""
+        try:
+            self._times.set_text(times_in_words((self._schedule.value or "").strip(), datetime.now(UTC)))
+        except InputError as error:
+            self._times.set_text(error.said)
 
     def _typed(self) -> dict[str, Any]:
         """The settings of the source as they are typed."""
@@ -125,6 +140,7 @@ class SourceForm:
         }
         if kind is not SourceKind.UPLOAD:
             fields["location"] = (self._location.value or "").strip()
+            fields["schedule"] = (self._schedule.value or "").strip()
         if kind is SourceKind.GIT:
             fields |= {"ref": (self._ref.value or "").strip(), "folder": (self._folder.value or "").strip()}
         if kind in LISTED:

@@ -1,6 +1,7 @@
 """Where pages come from: all sources, and one source with its pages and what became of each."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ from nicegui import events, ui
 from admin.components.confirm import confirm
 from admin.components.moments import count
 from admin.components.reindex import Reindex
+from admin.components.schedule import times_in_words
 from admin.components.source_form import SourceForm
 from admin.components.source_pages import PageList
 from admin.components.source_row import source_summary
@@ -180,8 +182,9 @@ class SourceView:
         self._actions = Actions(self._services, self._unindexed, self._status, self._refresh)
         await self._summary()
         await self._pending()
-        Reindex(self._services.refresher, self._refresh, choice=False)
-        if self._source.kind is SourceKind.UPLOAD:
+        uploaded = self._source.kind is SourceKind.UPLOAD
+        Reindex(self._services.refresher, self._refresh, choice=False, only="" if uploaded else self._source.name)
+        if uploaded:
             with section("Upload files"):
                 Uploads(self._services, self._source, self._refresh)
         await self._pages()
@@ -204,6 +207,8 @@ class SourceView:
                         ui.label(f"{source.ref or 'default branch'}, folder {source.folder or 'all'}")
                     if source.include:
                         ui.label(f"only {', '.join(source.include)}")
+                    if source.schedule:
+                        ui.label(times_in_words(source.schedule, datetime.now(UTC)))
                     ui.link("Its documents", f"/knowledge?source={quote(source.name)}")
             self._actions.show(source, self._leave)
 

@@ -27,6 +27,9 @@ class SourceFields(BaseModel):
     internal: bool | None = Field(None, description="Allows addresses of a private network.")
     enabled: bool | None = Field(None, description="Whether refreshes look at it.")
     max_pages: int | None = Field(None, ge=1, le=100_000, description="Most pages that are read of it.")
+    schedule: Annotated[str, StringConstraints(max_length=100)] | None = Field(
+        None, description="Five cron fields (UTC) to read it by, instead of when all others are read; empty for none."
+    )
 
     def given(self) -> dict[str, Any]:
         """The fields that were sent, without the name."""
@@ -78,6 +81,7 @@ class SourceReply(BaseModel):
     internal: bool
     enabled: bool
     max_pages: int
+    schedule: str
     pages: int
     refreshed_at: datetime | None
     problem: str

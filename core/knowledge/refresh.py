@@ -88,17 +88,11 @@ class Refresher:
 
     async def stop(self) -> None:
         """Ends a running refresh; what it had built is removed at the next start."""
-        if self._task and not self._task.done():
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._end(STOPPED)
 
     async def cancel(self) -> bool:
         """Ends a running refresh on somebody's word; the live index stays. False: none was running."""
-        if self._task is None or self._task.done():
-            return False
-        self._task.cancel(CANCELLED)
-        await asyncio.gather(self._task, return_exceptions=True)
-        return True
+        return await self._end(CANCELLED)
 
     async def tidy(self) -> None:
         """Cleans up after a process that was killed in a refresh. For the start, before any refresh."""
@@ -132,6 +126,14 @@ class Refresher:
             change=outcome.change,
         )
 
+    async def _end(self, reason: str) -> bool:
+        if self._task is None or self._task.done():
+            return False
+        self._task.cancel(reason)
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._tell(Progress("done"))  # one that was cancelled before it began could not say so itself
+        return True
+
     async def _by_hand(self, move: Callable[[], Any]) -> IndexVersion:
         if self.running or self._index.locked():
             raise RefreshUnderWay("A refresh is under way. Wait until it has ended, then try again.")
@@ -156,10 +158,13 @@ def _wanted(trigger: str, only: str) -> Callable[[Source], bool]:
 
 
 async def _result(task: "asyncio.Task[RefreshRun]") -> RefreshRun:
-    """The run of a refresh that has ended. Raises RefreshFailed when it was cancelled; its listeners were not."""
-    if task.cancelled():
-        raise RefreshFailed(CANCELLED)
-    return await task
+    """The run of a refresh that has ended. Raises RefreshFailed when it was cancelled: its listeners were not."""
+    try:
+        return await task
+    except asyncio.CancelledError as error:
+        if task.cancelled():
+            raise RefreshFailed(_said(error)) from error
+        raise
 
 
 def _said(error: BaseException) -> str:
@@ -167,7 +172,7 @@ def _said(error: BaseException) -> str:
     if isinstance(error, AssistantError):
         return error.said
     if isinstance(error, asyncio.CancelledError):
-        return CANCELLED if CANCELLED in error.args else STOPPED
+        return next(iter(error.args), STOPPED)
     if isinstance(error, OSError):
         return f"A file could not be written or read: {error.strerror or error}. The live index was kept."
     return f"It stopped by a fault of ours: {error!r}. The live index was kept."

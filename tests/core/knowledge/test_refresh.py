@@ -184,3 +184,31 @@ async def test_missing_folder_of_pages_is_told_beside_its_source_and_keeps_the_i
         assert (run.status, run.problems) == (RunStatus.UNCHANGED, 1)
         assert "missing" in (await services.sources.get("knowledge")).problem
         assert await is_whole(services)
+
+
+async def test_cancelled_refresh_tells_all_who_wait_and_stands_on_record(built: Services) -> None:
+    before = await live(built)
+    async with aclosing(built.refresher.refresh("test", rebuild=True)) as steps:
+        async for step in steps:
+            if isinstance(step, Progress) and step.stage == "embedding":
+                break
+        waiting = asyncio.create_task(built.refresher.finished("other"))
+        assert await built.refresher.cancel()
+        with pytest.raises(RefreshFailed, match="Somebody cancelled it"):
+            await waiting
+    [latest, *_] = await built.runs.latest()
+    assert (latest.status, latest.reason) == (
+        RunStatus.FAILED,
+        "Somebody cancelled it before it ended. The live index was kept.",
+    )
+    assert await live(built) == before
+    assert not await built.refresher.cancel()
+    assert (await built.refresher.finished("test")).status is RunStatus.UNCHANGED
+
+
+async def test_refresh_that_is_cancelled_before_it_began_tells_so(built: Services) -> None:
+    waiting = asyncio.create_task(built.refresher.finished("test"))
+    await asyncio.sleep(0)
+    assert await built.refresher.cancel()
+    with pytest.raises(RefreshFailed, match="Somebody cancelled it"):
+        await waiting

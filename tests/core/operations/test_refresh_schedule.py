@@ -4,13 +4,14 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from core.bootstrap import Services, open_services
-from core.domain.knowledge import RunStatus
+from core.domain.knowledge import RunStatus, SourceKind
 from core.errors import ConfigurationError
 from core.operations.scheduler import RefreshSchedule
 from core.settings import Settings
@@ -108,6 +109,37 @@ async def test_failed_refresh_is_logged_and_the_schedule_goes_on(
         assert (await opened.runs.latest())[0].status is RunStatus.FAILED
 
 
+async def test_source_with_a_schedule_of_its_own_is_read_by_that_alone(
+    services: Services, schedule_of: Callable[[str], RefreshSchedule], tmp_path: Path
+) -> None:
+    (tmp_path / "tide.md").write_text("# Tidewatch\n\nTidewatch measures how far features drift with the tide.\n")
+    timed = {"kind": SourceKind.FOLDER, "location": str(tmp_path), "schedule": "* * * * *"}
+    await services.curator.add("timed", timed)
+    schedule = schedule_of("17 3 * * *")
+
+    await job_done(schedule)
+    assert (await services.sources.get("timed")).refreshed_at is None
+
+    await job_done(schedule, "sources")
+    read = await services.sources.get("timed")
+    assert read.refreshed_at is not None
+    assert await services.library.document("timed/tide.md")
+
+
+async def test_source_whose_time_has_not_come_is_left_alone(
+    services: Services, schedule_of: Callable[[str], RefreshSchedule], tmp_path: Path
+) -> None:
+    (tmp_path / "tide.md").write_text("# Tidewatch\n\nTidewatch measures how far features drift with the tide.\n")
+    rare = {"kind": SourceKind.FOLDER, "location": str(tmp_path), "schedule": "0 0 1 1 *"}
+    await services.curator.add("rare", rare)
+    await services.refresher.finished("test", only="rare")
+    runs = len(await services.runs.latest(50))
+
+    await job_done(schedule_of("off"), "sources")
+
+    assert len(await services.runs.latest(50)) == runs
+
+
 async def test_stopped_schedule_can_be_stopped_again(services: Services) -> None:
     schedule = RefreshSchedule(services.refresher, services.sources, "17 3 * * *")
     schedule.start()
@@ -115,11 +147,11 @@ async def test_stopped_schedule_can_be_stopped_again(services: Services) -> None
     schedule.stop()
 
 
-async def job_done(schedule: RefreshSchedule) -> None:
+async def job_done(schedule: RefreshSchedule, job: str = "refresh") -> None:
     """Lets the time of the job come, and waits for its end."""
     done = asyncio.Event()
     scheduler = scheduler_of(schedule)
     scheduler.add_listener(lambda _: done.set(), EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
-    scheduler.get_job("refresh").modify(next_run_time=datetime.now(UTC))
+    scheduler.get_job(job).modify(next_run_time=datetime.now(UTC))
     async with asyncio.timeout(30):
         await done.wait()
