@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from core.operations.recent_log import RECENT
 from core.settings import Settings, load_settings
 
 console = Console()
@@ -31,6 +32,7 @@ def read_settings(**overrides: Any) -> Settings:
     """The settings, with logging as they say."""
     settings = load_settings(**overrides)
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    RECENT.listen()
     for chatty, level in CHATTY.items():
         logging.getLogger(chatty).setLevel(level)
     warnings.filterwarnings("ignore", module="pydantic.main")

@@ -38,6 +38,7 @@ from core.knowledge.retrieval.retrieve import Retriever
 from core.knowledge.rollback import Switchboard
 from core.operations.endpoint import reach_model
 from core.operations.health import HealthChecks
+from core.operations.inventory import Inventory
 from core.operations.scheduler import RefreshSchedule
 from core.settings import Settings
 from core.storage.audit import Audit
@@ -82,6 +83,7 @@ class Services:
     replayer: Replayer
     schedule: RefreshSchedule
     health: HealthChecks
+    inventory: Inventory
 
 
 def prepare(settings: Settings, say: Callable[[str], None]) -> None:
@@ -151,6 +153,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
     with suppress(StorageError):  # whoever needs the database says what is wrong with it
         await sources.begin_with(default_sources(settings.sources_file, settings.knowledge_dir))
 
+    schedule = RefreshSchedule(refresher, sources, settings.refresh_cron)
     services = Services(
         settings=settings,
         sessions=sessions,
@@ -170,8 +173,9 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         aftercare=Aftercare(Reviews(database), turns, sessions),
         audit=Audit(database),
         replayer=Replayer(turns, answering.warm_up),
-        schedule=RefreshSchedule(refresher, sources, settings.refresh_cron),
+        schedule=schedule,
         health=HealthChecks(),
+        inventory=Inventory(settings, database, sources, schedule, answering),
     )
     _register_checks(services, database, place)
     alone = database.embedded and not settings.chroma_url  # then whoever holds VAR_DIR is the only one

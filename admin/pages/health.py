@@ -1,21 +1,36 @@
-"""The state of every part, measured again every few seconds while somebody looks."""
+"""The state of every part, measured again every few seconds while somebody looks, and a report for those who help."""
 
-from nicegui import ui
+from urllib.parse import quote
 
-from admin.components.moments import span
-from admin.theme import frame, heading
+from fastapi import Response
+from nicegui import app, ui
+
+from admin.components.moments import moment, span
+from admin.components.stock import stock_view
+from admin.theme import frame, heading, section
 from core.bootstrap import Services
 from core.operations.health import Health, PartHealth, State
 
 EVERY = 5.0
 """Seconds between measurements."""
 
+SELDOM = 30.0
+"""Seconds between looks at disk and plans."""
+
 WORDS = {State.UP: "Up", State.DOWN: "Down", State.OFF: "Off"}
 BADGES = {State.UP: "good", State.DOWN: "bad", State.OFF: ""}
 
+MENDED_AT = {
+    "index": ("Re-index or roll back", "/knowledge"),
+    "scheduler": ("Schedules of sources", "/sources"),
+}
+"""Where the console itself can mend a part."""
+
+REPORT = "/health/report.zip"
+
 
 def add_pages(services: Services) -> None:
-    """Adds `/health`."""
+    """Adds `/health`, and the report beside it."""
 
     @ui.page("/health")
     def health_page() -> None:
@@ -24,6 +39,10 @@ def add_pages(services: Services) -> None:
             parts = ui.element("div").classes("parts").props("aria-live=polite")
             with parts:
                 ui.label("Measuring …").classes("muted")
+            stock = ui.element("div").classes("parts")
+            with section("Report a fault"):
+                ui.label("Health, versions, settings and the last lines of the log; no secret stands in it.")
+                ui.link("Download the report", f"/admin{quote(REPORT)}").classes("action").props("download")
 
             async def measure() -> None:
                 health = await services.health.measure()
@@ -32,7 +51,22 @@ def add_pages(services: Services) -> None:
                     with parts:
                         _show(health)
 
+            async def take_stock() -> None:
+                taken = await services.inventory.take()
+                if not stock.is_deleted:
+                    stock.clear()
+                    with stock:
+                        stock_view(taken)
+
             ui.timer(EVERY, measure)
+            ui.timer(SELDOM, take_stock)
+
+    async def report() -> Response:
+        archive = await services.inventory.report(await services.health.measure())
+        named = {"Content-Disposition": 'attachment; filename="mlops-assistant-report.zip"'}
+        return Response(archive, media_type="application/zip", headers=named)
+
+    app.add_api_route(REPORT, report, methods=["GET"], include_in_schema=False)
 
 
 def _show(health: Health) -> None:
@@ -56,3 +90,7 @@ def _part(part: PartHealth) -> None:
                 ui.label(span(part.milliseconds))
             if part.needed:
                 ui.label("needed")
+            if part.name in MENDED_AT:
+                ui.link(*MENDED_AT[part.name])
+        if part.failure and part.state is State.UP:
+            ui.label(f"Last down {moment(part.failure.at)}: {part.failure.said}").classes("muted small")

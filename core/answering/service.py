@@ -80,6 +80,10 @@ class AnsweringService:
         """Loads the engines on a thread, once; the first question waits for it."""
         return await self._runner.warm_up()
 
+    def queue(self) -> dict[Mode, tuple[int, int]]:
+        """How many questions are being answered and how many wait, by mode, in this process."""
+        return self._runner.queue()
+
     async def accept(self, question: Question) -> bool:
         """Stores a question and begins its turn, before anything is promised. False: it was delivered before.
 

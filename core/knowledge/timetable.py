@@ -6,6 +6,7 @@ check of sources, the scheduler and the console.
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 from apscheduler.triggers.cron import CronTrigger
 
@@ -28,7 +29,7 @@ def next_times(cron: str, after: datetime, count: int = 3) -> list[datetime]:
     """The first times at which a schedule fires after a moment; fewer when it never fires again. Raises InputError."""
     trigger, times = cron_trigger(cron), list[datetime]()
     while len(times) < count:
-        when = trigger.get_next_fire_time(None, times[-1] + INSTANT if times else after)
+        when = cast("datetime | None", trigger.get_next_fire_time(None, times[-1] + INSTANT if times else after))
         if when is None:
             break
         times.append(when)

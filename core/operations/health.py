@@ -7,7 +7,8 @@ Comes in: the parts, each with a check that raises when it is down. Goes out: `H
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from core.errors import AssistantError
@@ -25,14 +26,26 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
+class Failure:
+    """When a part was last seen down, and why."""
+
+    at: datetime
+    said: str
+
+
+@dataclass(frozen=True)
 class PartHealth:
-    """One part: `needed` parts that are down make the whole service unavailable."""
+    """One part: `needed` parts that are down make the whole service unavailable.
+
+    `failure` is the last one since this process began.
+    """
 
     name: str
     state: State
     needed: bool
     milliseconds: float
     detail: str
+    failure: "Failure | None" = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +69,7 @@ class HealthChecks:
 
     def __init__(self) -> None:
         self._checks: dict[str, tuple[Check, bool]] = {}
+        self._failures: dict[str, Failure] = {}
 
     def add(self, name: str, check: Check, *, needed: bool = False) -> None:
         """Registers a part."""
@@ -64,7 +78,10 @@ class HealthChecks:
     async def measure(self) -> Health:
         """Runs all checks at once."""
         parts = await asyncio.gather(*(_measured(n, check, needed) for n, (check, needed) in self._checks.items()))
-        return Health(tuple(parts))
+        for part in parts:
+            if part.state is State.DOWN:
+                self._failures[part.name] = Failure(datetime.now(UTC), part.detail)
+        return Health(tuple(replace(part, failure=self._failures.get(part.name)) for part in parts))
 
 
 async def _measured(name: str, check: Check, needed: bool) -> PartHealth:

@@ -29,6 +29,7 @@ class Line:
     """Gives `places` at once; holds up to `room` who wait."""
 
     def __init__(self, places: int, room: int) -> None:
+        self._places = places
         self._free = places
         self._room = room
         self._workspaces: OrderedDict[str, Person] = OrderedDict()
@@ -36,6 +37,11 @@ class Line:
 
     def __len__(self) -> int:
         return self._length
+
+    @property
+    def busy(self) -> int:
+        """How many places are taken."""
+        return self._places - self._free
 
     def check(self) -> None:
         """Raises Overloaded when nobody more can be taken."""

@@ -104,6 +104,10 @@ class TurnRunner:
                 self._engines = await asyncio.to_thread(self._load_engines)
             return self._engines
 
+    def queue(self) -> dict[Mode, tuple[int, int]]:
+        """How many questions are being answered and how many wait, by mode, in this process."""
+        return {mode: (line.busy, len(line)) for mode, line in self._lines.items()}
+
     def check(self, mode: Mode) -> None:
         """Raises Overloaded when no more questions can be taken."""
         self._lines[mode].check()

@@ -158,3 +158,16 @@ async def test_database_password_is_not_shown(make_settings: MakeSettings) -> No
         measured = await services.health.measure()
     assert not measured.ready
     assert "geheim" not in repr(measured)
+
+
+async def test_last_failure_is_remembered_once_the_part_is_up_again() -> None:
+    checks = HealthChecks()
+    checks.add("socket", refused)
+    await checks.measure()
+    checks.add("socket", up)
+
+    [part] = (await checks.measure()).parts
+
+    assert part.state is State.UP
+    assert part.failure
+    assert part.failure.said == "The model is away."
