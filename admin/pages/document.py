@@ -1,11 +1,15 @@
-"""One page of the knowledge base, as citations link to it: rendered, with an anchor at every heading."""
+"""One page of the knowledge base, as citations link to it: rendered, with an anchor at every heading.
+
+Another view shows its passages, or its original beside it.
+"""
 
 from urllib.parse import quote
 
 from nicegui import ui
 
+from admin.components.document_views import View, original_view, passages_view, text_view, view_links, view_of
 from admin.components.moments import moment
-from admin.components.prose import is_web_address, prose
+from admin.components.prose import is_web_address
 from admin.theme import empty, frame, heading
 from core.bootstrap import Services
 from core.domain.knowledge import Document, Page, PageStatus
@@ -15,7 +19,7 @@ def add_pages(services: Services) -> None:
     """Adds `/knowledge/{path}`."""
 
     @ui.page("/knowledge/{path:path}")
-    async def document_page(path: str) -> None:
+    async def document_page(path: str, view: str = "") -> None:
         document = await services.library.document(path)
         with frame(document.title if document else "No such page", "Knowledge"):
             ui.link("← All documents", "/knowledge").classes("back")
@@ -24,10 +28,19 @@ def add_pages(services: Services) -> None:
                 empty("No such page", "It may have been moved or deleted since it was cited.")
                 return
             pages = await services.library.pages(document.source)
-            _show(document, next((page for page in pages if page.path == path), None))
+            page = next((page for page in pages if page.path == path), None)
+            _head(document, page)
+            chosen = view_of(view)
+            view_links(document, chosen)
+            if chosen is View.PASSAGES:
+                await passages_view(services, document)
+            elif chosen is View.ORIGINAL:
+                await original_view(services, document, page)
+            else:
+                text_view(document)
 
 
-def _show(document: Document, page: Page | None) -> None:
+def _head(document: Document, page: Page | None) -> None:
     heading(document.title)
     with ui.element("div").classes("facts"):
         ui.label(document.product).classes("product")
@@ -45,7 +58,6 @@ def _show(document: Document, page: Page | None) -> None:
         ui.label(document.path).classes("address")
     if page and page.status is not PageStatus.LIVE:
         _trouble(page)
-    prose(without_title(document), anchors=True).classes("document")
 
 
 def _trouble(page: Page) -> None:
@@ -53,9 +65,3 @@ def _trouble(page: Page) -> None:
         gone = page.status is PageStatus.GONE
         ui.label("Gone at its source" if gone else "Not read lately").classes("badge warn")
         ui.label(f"{page.reason} What is shown is the last copy.")
-
-
-def without_title(document: Document) -> str:
-    """The text without the heading that only repeats the title."""
-    first, _, rest = document.text.lstrip().partition("\n")
-    return rest if first.strip() == f"# {document.title}" else document.text

@@ -16,6 +16,7 @@ from core.domain.knowledge import Document, Look, Page, PageNews, Source, Source
 from core.errors import InputError, NameTaken, UnknownSource
 from core.knowledge.defaults import SHIPPED, make_source
 from core.knowledge.gathering.gather import Gatherer
+from core.knowledge.gathering.original import Original, original_of
 from core.storage.library import Library
 from core.storage.sources import Sources
 
@@ -61,6 +62,11 @@ class Curator:
     async def check(self, source: Source) -> str:
         """One sentence on what the source holds right now; nothing is stored. Raises AssistantError."""
         return await asyncio.to_thread(self._gatherer.check, source)
+
+    async def original(self, name: str, page: Page) -> Original:
+        """A page as its source gives it now, to be looked at beside what was read in it. Raises AssistantError."""
+        copy = await asyncio.to_thread(self._gatherer.original, await self._sources.get(name), page)
+        return original_of(copy)
 
     async def uploads(self, name: str) -> Source:
         """The source, if files can be uploaded to it. Raises UnknownSource, or InputError when they cannot."""

@@ -6,6 +6,9 @@ from nicegui.testing import User
 
 from core.bootstrap import Services
 from core.domain.knowledge import Document, Look, PageNews, Source, SourceKind
+from tests.emulators.site import Site
+
+PATIENCE = 200
 
 
 async def test_document_is_shown_with_product_reference_and_anchors(owner: User) -> None:
@@ -68,3 +71,49 @@ async def test_page_of_a_site_shows_its_address_and_that_it_is_gone(owner: User,
         await owner.should_see(text)
     link = next(iter(owner.find(kind=ui.link, content="https://tide.example/start ↗").elements))
     assert (link.props["href"], link.props["target"]) == ("https://tide.example/start", "_blank")
+
+
+async def test_passages_of_a_page_are_shown_in_reading_order(owner: User, console_services: Services) -> None:
+    passages = await console_services.retriever.passages_of("quillstore.md")
+    assert passages
+    await owner.open("/knowledge/quillstore.md?view=passages")
+
+    await owner.should_see(f"{len(passages)} passage")
+    for passage in passages:
+        await owner.should_see(passage.text)
+
+
+async def test_page_that_is_not_indexed_says_so(owner: User, console_services: Services) -> None:
+    await console_services.sources.add(Source("notes", SourceKind.UPLOAD))
+    source = await console_services.sources.get("notes")
+    await console_services.curator.upload(source.name, "tide.md", b"# Tidewatch\n\nTidewatch measures drift.\n")
+    await owner.open("/knowledge/notes/tide.md?view=passages")
+    await owner.should_see("Not indexed")
+
+    await owner.open("/knowledge/notes/tide.md?view=original")
+    await owner.should_see("Uploaded files are not kept, only what was read in them.")
+
+
+async def test_original_stands_beside_what_was_read(owner: User) -> None:
+    await owner.open("/knowledge/quillstore.md?view=original")
+
+    await owner.should_see("As it was read")
+    await owner.should_see("title: Store mod")  # the head of the file itself, which is not read
+
+
+async def test_original_of_a_hostile_page_runs_nothing(owner: User, console_services: Services) -> None:
+    hostile = "<script>parent.document.title = 'taken'</script>"
+    said = "Tidewatch measures how far features drift with the tide. " * 9
+    site = Site()
+    address = site.put("/tide", f"<!doctype html><title>Tide</title><main><h1>Tide</h1><p>{said}</p>{hostile}</main>")
+    with site.open():
+        fields = {"kind": SourceKind.PAGE, "location": address, "internal": True}
+        await console_services.curator.add("tide", fields)
+        await console_services.refresher.finished("test")
+        [page] = await console_services.library.pages("tide")
+        await owner.open(f"/knowledge/{page.path}?view=original")
+        await owner.should_see(marker="original", retries=PATIENCE)
+
+    [shown] = owner.find(marker="original").elements
+    assert hostile in shown.props["srcdoc"]
+    assert shown.props["sandbox"] is True

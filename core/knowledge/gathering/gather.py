@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
 from core.domain.knowledge import Look, Page, PageNews, PageStatus, Progress, Source, SourceKind
-from core.errors import AssistantError, FetchFailed, PageGone, SiteDown
+from core.errors import AssistantError, FetchFailed, InputError, PageGone, SiteDown
 from core.knowledge.extract import extract as extract_page
 from core.knowledge.gathering.documents import DOCUMENT_PAGE, Extract, document_hash, document_path, make_document
 from core.knowledge.gathering.fetch import Fetcher
@@ -92,6 +92,17 @@ class Gatherer:
         path = document_path(source, name)
         document = make_document(source, path, copy, self._extract)
         return PageNews(name, path, Look.FRESH, document, raw_hash=copy.raw_hash)
+
+    def original(self, source: Source, page: Page) -> Copy:
+        """A page as its source gives it now. Raises AssistantError with the reason why it cannot be had."""
+        shelf = self._shelf(source)
+        if shelf is None:
+            raise InputError("Uploaded files are not kept, only what was read in them.")
+        entry = Entry(page.location, page.path)
+        if source.kind is SourceKind.GIT:  # its content is asked for by an id that the list gives
+            entry = next((each for each in shelf.pages().entries if each.location == page.location), entry)
+        shelf.prepare([entry])
+        return shelf.read(entry, None)
 
     def check(self, source: Source) -> str:
         """One sentence on what the source holds, from its list and its first page. Raises AssistantError."""

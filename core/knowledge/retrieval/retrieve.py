@@ -119,6 +119,11 @@ class Retriever:
             assert self._open is not None  # noqa: S101 - set above
             return self._open
 
+    async def passages_of(self, path: str) -> list[Passage]:
+        """The passages of a page of the live version, in reading order; none when it is not indexed."""
+        opened = await self.live()
+        return await asyncio.to_thread(opened.get, opened.contents.pages.get(path, ()))
+
     @asynccontextmanager
     async def changing(self) -> AsyncGenerator[OpenVersion]:
         """The live version, for a change in place: readers keep it as it is open, until the block has ended."""
