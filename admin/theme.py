@@ -28,7 +28,7 @@ NAVIGATION = {
 }
 
 WITHIN = {"Knowledge": {"Sources": "/sources"}}
-"""Parts that the navigation shows below another one, while somebody is there."""
+"""Parts that the navigation shows below another one."""
 
 
 @cache
@@ -50,7 +50,7 @@ def frame(title: str, part: str) -> Generator[None]:
             ui.label("MLOps Assistant")
         _navigation(part)
         _controls()
-    with ui.element("main").classes("page"):
+    with ui.element("div").classes("page"):
         yield
 
 
@@ -81,10 +81,8 @@ def _navigation(part: str) -> None:
     with ui.element("nav").props('aria-label="Console"'):
         for name, target in NAVIGATION.items():
             _entry(name, target, part)
-            within = WITHIN.get(name, {})
-            if part == name or part in within:
-                for inner, inner_target in within.items():
-                    _entry(inner, inner_target, part).classes("within")
+            for inner, inner_target in WITHIN.get(name, {}).items():
+                _entry(inner, inner_target, part).classes("within")
 
 
 def _entry(name: str, target: str, part: str) -> ui.link:

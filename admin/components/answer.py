@@ -40,7 +40,7 @@ def _tool_calls(calls: Sequence[ToolCall]) -> None:
             with ui.element("div").classes("tool"):
                 ui.label(call.name).classes("tool-name")
                 ui.label(_readable(call.arguments)).classes("verbatim")
-                ui.label(call.result).classes("verbatim result")
+                ui.label(call.result).classes("verbatim result").props("tabindex=0")
 
 
 def _provenance(answer: Answer) -> None:

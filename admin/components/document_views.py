@@ -110,7 +110,7 @@ def _original(original: Original) -> None:
             original.text
         )  # in a sandbox no script runs, and this site's policy loads nothing
     else:
-        ui.label(original.text).classes("verbatim result")
+        ui.label(original.text).classes("verbatim result").props("tabindex=0")
 
 
 def without_title(document: Document) -> str:

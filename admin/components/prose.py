@@ -53,18 +53,28 @@ def _renderer() -> MarkdownIt:
     markdown = MarkdownIt("commonmark", {"html": False, "highlight": _coloured}).enable(["table", "strikethrough"])
     markdown.disable("image")
     markdown.add_render_rule("text", _text)
+    markdown.add_render_rule("code_block", _code_block)
     markdown.add_render_rule("heading_open", _heading_open)
     markdown.add_render_rule("link_open", _link_open)
-    markdown.add_render_rule("table_open", lambda *_: '<div class="wide"><table>\n')
+    markdown.add_render_rule("table_open", lambda *_: '<div class="wide" tabindex="0"><table>\n')
     markdown.add_render_rule("table_close", lambda *_: "</table></div>\n")
     return markdown
 
 
 def _coloured(code: str, language: str, _attributes: str) -> str:
     try:
-        return highlight(code, get_lexer_by_name(language or "text"), _COLOURED)
+        return _scrolling(highlight(code, get_lexer_by_name(language or "text"), _COLOURED))
     except ClassNotFound:
-        return escape(code)
+        return _scrolling(escape(code))
+
+
+def _code_block(_: RendererHTML, tokens: Sequence[Token], index: int, __: Any, ___: Any) -> str:
+    return f"{_scrolling(escape(tokens[index].content))}\n"
+
+
+def _scrolling(html: str) -> str:
+    """Code that keys can scroll."""
+    return f'<pre tabindex="0"><code>{html}</code></pre>'
 
 
 def _text(_: RendererHTML, tokens: Sequence[Token], index: int, __: Any, env: Any) -> str:

@@ -1,3 +1,6 @@
+// NiceGUI does not say in which language a page is written.
+document.documentElement.lang = "en";
+
 // The colour theme: follows the system until somebody chooses, and remembers the choice in this browser.
 const KEY = "console-theme";
 const system = matchMedia("(prefers-color-scheme: dark)");

@@ -12,7 +12,7 @@ HARMLESS = {
     "p", "h1", "h2", "h3", "h4", "h5", "h6", "a", "em", "strong", "s", "code", "pre", "span", "ul", "ol", "li",
     "blockquote", "hr", "br", "table", "thead", "tbody", "tr", "th", "td", "div",
 }  # fmt: skip
-PLAIN = {"href", "class", "id", "target", "rel", "title", "style", "start", "aria-label"}
+PLAIN = {"href", "class", "id", "target", "rel", "title", "style", "start", "aria-label", "tabindex"}
 
 HOSTILE = [
     "<script>alert(1)</script>",
