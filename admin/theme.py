@@ -15,6 +15,8 @@ from nicegui import __version__ as nicegui_version
 from nicegui import ui
 
 from admin.guard import MOUNT, STATIC
+from admin.permissions import may, person
+from core.domain.people import Role
 
 FOLDER = Path(__file__).parent / "static"
 MARK = (FOLDER / "mark.svg").read_text(encoding="utf-8").strip()
@@ -26,7 +28,10 @@ NAVIGATION = {
     "Sources": "/sources",
     "Channels": "/channels",
     "Health": "/health",
+    "People": "/people",
 }
+
+OWNERS_ONLY = {"People"}
 
 
 @cache
@@ -78,13 +83,18 @@ def empty(title: str, advice: str) -> None:
 def _navigation(part: str) -> None:
     with ui.element("nav").props('aria-label="Console"'):
         for name, target in NAVIGATION.items():
+            if name in OWNERS_ONLY and not may(Role.OWNER):
+                continue
             link = ui.link(name, target)
             if name == part:
                 link.props("aria-current=page")
 
 
 def _controls() -> None:
+    who = person()
     with ui.element("div").classes("controls"):
+        if who:
+            ui.link(who.name, "/account").classes("account").props('title="Your account"')
         theme = ui.element("button").classes("icon-button theme-button")
         theme.props('type=button title="Colours: system, light or dark" aria-label="Change colours"')
         theme.on("click", js_handler="() => nextTheme()")
