@@ -22,10 +22,40 @@ from admin.auth import ConsoleAccess
 from admin.guard import HOME, MOUNT, STATIC, Guard
 from admin.identity import IdentityProvider
 from admin.login import add_login
-from admin.pages import channels, compare, document, health, knowledge, lost, playground, sessions, sources, transcript
+from admin.pages import (
+    account,
+    audit,
+    channels,
+    compare,
+    document,
+    health,
+    knowledge,
+    lost,
+    people,
+    playground,
+    sessions,
+    sources,
+    transcript,
+)
 from admin.permissions import LIFE
 from admin.theme import MARK
 from core.bootstrap import Services
+
+PAGES = (
+    sessions,
+    transcript,
+    playground,
+    knowledge,
+    document,
+    compare,
+    sources,
+    channels,
+    health,
+    people,
+    audit,
+    account,
+    lost,  # the last one: it takes every other address
+)
 
 
 def mount_console(app: FastAPI, services: Services, access: ConsoleAccess) -> None:
@@ -34,7 +64,7 @@ def mount_console(app: FastAPI, services: Services, access: ConsoleAccess) -> No
     console.add_static_files(STATIC, Path(__file__).parent / "static")
     console.add_api_route("/", _home, methods=["GET"], include_in_schema=False)
     add_login(console, access, services.people, IdentityProvider(settings) if settings.oidc_issuer else None)
-    for page in (sessions, transcript, playground, knowledge, document, compare, sources, channels, health, lost):
+    for page in PAGES:
         page.add_pages(services)
     _protect(console, access, services)
     lifespan = app.router.lifespan_context

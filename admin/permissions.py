@@ -7,6 +7,7 @@ some may see asks `may`.
 
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -31,6 +32,8 @@ NOTED = 60
 
 VISIT = "visit"
 """Where a request keeps its visit."""
+
+_needed: ContextVar[Role] = ContextVar("needed", default=Role.OWNER)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -96,6 +99,11 @@ def may(role: Role) -> bool:
     return who is not None and who.role.may(role)
 
 
+async def still_may() -> bool:
+    """Whether the person may still do what runs, after they were asked something; if not, they are told."""
+    return await _allowed(_needed.get()) is not None
+
+
 def asking(
     handler: Callable[Concatenate[S, P], Awaitable[T]],
 ) -> Callable[Concatenate[S, P], Awaitable[T | None]]:
@@ -122,15 +130,26 @@ def _needs(
 ) -> Callable[Concatenate[S, P], Awaitable[T | None]]:
     @wraps(handler)
     async def guarded(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T | None:
-        who = await _visit().look()
-        if who is None or not who.role.may(role):
-            ui.notify(REFUSED.format(role=role) if who else ENDED, type="warning")
+        who = await _allowed(role)
+        if who is None:
             return None
-        with acting_as(who.name):
-            return await handler(self, *args, **kwargs)
+        token = _needed.set(role)
+        try:
+            with acting_as(who.name):
+                return await handler(self, *args, **kwargs)
+        finally:
+            _needed.reset(token)
 
     guarded.needs = role  # pyright: ignore[reportAttributeAccessIssue] - for those who list all actions
     return guarded
+
+
+async def _allowed(role: Role) -> Person | None:
+    who = await _visit().look()
+    if who and who.role.may(role):
+        return who
+    ui.notify(REFUSED.format(role=role) if who else ENDED, type="warning")
+    return None
 
 
 def _visit() -> Visit:

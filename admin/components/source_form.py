@@ -10,6 +10,7 @@ from typing import Any
 from nicegui import ui
 
 from admin.components.status import StatusLine
+from admin.permissions import editing
 from core.bootstrap import Services
 from core.domain.knowledge import Source, SourceKind
 from core.errors import AssistantError
@@ -141,6 +142,7 @@ class SourceForm:
     def _named(self) -> str:
         return (self._name.value or "").strip()
 
+    @editing
     async def check(self) -> None:
         """Says what the source holds, or why it cannot be read. Nothing is saved."""
         self._check.props("loading")
@@ -154,6 +156,7 @@ class SourceForm:
         finally:
             self._check.props(remove="loading")
 
+    @editing
     async def save(self) -> None:
         """Stores the source and closes the form, or says what is wrong with it."""
         try:

@@ -135,7 +135,9 @@ class People:
         """Gives somebody the password of their choice. Raises InputError, and the old one stays."""
         user = await self._get(user_id)
         hashed = await self._users.password_hash(user_id)
-        if hashed and not await self._fits(old, hashed):
+        if not hashed:
+            raise InputError("You have no password here: the identity provider, or the console's setting, has it.")
+        if not await self._fits(old, hashed):
             raise InputError("That is not your password of now; it was kept.")
         check_new(new)
         if new == old:
