@@ -39,8 +39,11 @@ from core.knowledge.rollback import Switchboard
 from core.operations.endpoint import reach_model
 from core.operations.health import HealthChecks
 from core.operations.inventory import Inventory
+from core.operations.keys import Keys
+from core.operations.people import People
 from core.operations.scheduler import RefreshSchedule
 from core.settings import Settings
+from core.storage.api_keys import ApiKeys
 from core.storage.audit import Audit
 from core.storage.channels import Channels
 from core.storage.engine import Database
@@ -53,6 +56,7 @@ from core.storage.sessions import Sessions
 from core.storage.sources import Sources
 from core.storage.spending import Spending
 from core.storage.turns import Turns
+from core.storage.users import Users
 from core.storage.versions import Versions
 
 GENERATION_2_THRESHOLD = 100
@@ -80,6 +84,8 @@ class Services:
     presence: Presence
     aftercare: Aftercare
     audit: Audit
+    people: People
+    keys: Keys
     replayer: Replayer
     schedule: RefreshSchedule
     health: HealthChecks
@@ -105,6 +111,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
     database = Database(settings.sqlalchemy_url)
     sessions, turns, executors = Sessions(database), Turns(database), Executors(database)
     sources, library, versions, runs = Sources(database), Library(database), Versions(database), Runs(database)
+    audit = Audit(database)
     place = IndexPlace(settings.index_dir, settings.chroma_url)
     embedder = await asyncio.to_thread(Embedder, settings.model_dir)
     reranker = await asyncio.to_thread(Reranker, settings.rerank_model) if settings.rerank_model else None
@@ -125,7 +132,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
     )
     grace = timedelta(days=settings.gone_days)
     collector = Collector(sources, library, gatherer, grace)
-    refresher = Refresher(runs, collector, indexer, Switchboard(library, versions, indexer, place))
+    refresher = Refresher(runs, collector, indexer, Switchboard(library, versions, indexer, place), audit)
 
     connections = Connections()
 
@@ -139,7 +146,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
 
         return build_condenser(settings, connections)
 
-    presence = Presence(Channels(database), sessions, turns, sources, retriever)
+    presence = Presence(Channels(database), sessions, turns, sources, retriever, audit=audit)
     runner = TurnRunner(
         turns,
         load_engines,
@@ -164,14 +171,16 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         versions=versions,
         runs=runs,
         gatherer=gatherer,
-        curator=Curator(sources, library, gatherer, grace),
+        curator=Curator(sources, library, gatherer, grace, audit),
         evaluator=evaluator,
         retriever=retriever,
         refresher=refresher,
         answering=answering,
         presence=presence,
         aftercare=Aftercare(Reviews(database), turns, sessions),
-        audit=Audit(database),
+        audit=audit,
+        people=People(Users(database), audit),
+        keys=Keys(ApiKeys(database), audit),
         replayer=Replayer(turns, answering.warm_up),
         schedule=schedule,
         health=HealthChecks(),

@@ -6,15 +6,14 @@ from urllib.parse import urlencode
 from nicegui import ui
 
 from admin.components.status import StatusLine
+from admin.permissions import editing, may
 from admin.theme import empty, frame, heading, section
 from core.answering.presence import NAMES, shown
 from core.bootstrap import Services
 from core.domain.channels import Address, Speaks
 from core.domain.conversation import Mode
+from core.domain.people import Role, acting
 from core.errors import AssistantError
-
-CONSOLE = "console"
-"""Who changed it, in the record."""
 
 EXPLAINED = {
     "speaks": "When it speaks: off, mention, threads (also in its threads), auto (also unasked, when sure), shadow",
@@ -94,8 +93,10 @@ class SettingsForm:
             for name in NAMES:
                 self._field(name, holding[name])
         self._status = StatusLine()
-        ui.button("Save", on_click=self.save).props("unelevated no-caps").mark("save")
+        if may(Role.EDITOR):
+            ui.button("Save", on_click=self.save).props("unelevated no-caps").mark("save")
 
+    @editing
     async def save(self) -> None:
         """Stores what was changed, field by field; what cannot be is told, and the rest is kept."""
         changed, refused = list[str](), list[str]()
@@ -104,7 +105,7 @@ class SettingsForm:
             if value == self._own.get(name, ""):
                 continue
             try:
-                await self._presence.change(self._address, name, value or None, CONSOLE)
+                await self._presence.change(self._address, name, value or None, acting())
                 changed.append(name)
             except AssistantError as error:
                 refused.append(error.said)
@@ -125,5 +126,5 @@ class SettingsForm:
                 self._fields[name] = ui.input(name, value=own, placeholder=holds or "not set").props(
                     "outlined stack-label"
                 )
-            self._fields[name].classes("field").mark(f"setting-{name}")
+            self._fields[name].classes("field").mark(f"setting-{name}").set_enabled(may(Role.EDITOR))
             ui.label(EXPLAINED[name]).classes("muted small")

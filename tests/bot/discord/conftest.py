@@ -21,6 +21,7 @@ from core.answering.turns.memories import Memories
 from core.answering.turns.runner import TurnRunner
 from core.domain.conversation import Mode
 from core.settings import Settings, load_settings
+from core.storage.audit import Audit
 from core.storage.channels import Channels
 from core.storage.engine import Database
 from core.storage.migrate import migrate
@@ -115,7 +116,7 @@ def presence(discord_database: Database, retriever: ScriptedRetriever) -> Presen
     turns, sessions = Turns(discord_database), Sessions(discord_database)
     sources: Any = Sources(discord_database)
     stand_in: Any = retriever
-    return Presence(Channels(discord_database), sessions, turns, sources, stand_in)
+    return Presence(Channels(discord_database), sessions, turns, sources, stand_in, audit=Audit(discord_database))
 
 
 @pytest.fixture
