@@ -40,6 +40,7 @@ from core.operations.endpoint import reach_model
 from core.operations.health import HealthChecks
 from core.operations.inventory import Inventory
 from core.operations.scheduler import RefreshSchedule
+from core.operations.tally import TallyService
 from core.settings import Settings
 from core.storage.audit import Audit
 from core.storage.channels import Channels
@@ -52,6 +53,7 @@ from core.storage.runs import Runs
 from core.storage.sessions import Sessions
 from core.storage.sources import Sources
 from core.storage.spending import Spending
+from core.storage.tally import Tallies
 from core.storage.turns import Turns
 from core.storage.versions import Versions
 
@@ -82,6 +84,7 @@ class Services:
     audit: Audit
     replayer: Replayer
     schedule: RefreshSchedule
+    tally: TallyService
     health: HealthChecks
     inventory: Inventory
 
@@ -174,10 +177,13 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         audit=Audit(database),
         replayer=Replayer(turns, answering.warm_up),
         schedule=schedule,
+        tally=TallyService(Tallies(database)),
         health=HealthChecks(),
         inventory=Inventory(settings, database, sources, schedule, answering),
     )
     _register_checks(services, database, place)
+    services.schedule.also("count of recent questions", "3 * * * *", services.tally.count_recent)
+    services.schedule.also("count of all questions", "41 4 * * *", services.tally.count_all)
     alone = database.embedded and not settings.chroma_url  # then whoever holds VAR_DIR is the only one
     ledger = Ledger(settings.ledger_url, executors, settings.var_dir, alone=alone) if durable else None
     await answering.open(ledger)
@@ -185,6 +191,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         yield services
     finally:
         services.schedule.stop()
+        await services.tally.close()
         await refresher.stop()
         fetcher.close()
         await answering.close()
