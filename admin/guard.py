@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOUNT = "/admin"
 LOGIN = f"{MOUNT}/login"
-HOME = f"{MOUNT}/sessions"
+HOME = f"{MOUNT}/overview"
 STATIC = "/static"
 
 _SIGNED_IN = "signed_in"

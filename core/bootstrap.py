@@ -36,6 +36,7 @@ from core.knowledge.refresh import Refresher
 from core.knowledge.retrieval.rerank import Reranker
 from core.knowledge.retrieval.retrieve import Retriever
 from core.knowledge.rollback import Switchboard
+from core.operations.attention import Attention
 from core.operations.endpoint import reach_model
 from core.operations.health import HealthChecks
 from core.operations.inventory import Inventory
@@ -85,6 +86,7 @@ class Services:
     replayer: Replayer
     schedule: RefreshSchedule
     tally: TallyService
+    attention: Attention
     health: HealthChecks
     inventory: Inventory
 
@@ -130,6 +132,9 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
     collector = Collector(sources, library, gatherer, grace)
     refresher = Refresher(runs, collector, indexer, Switchboard(library, versions, indexer, place))
 
+    health = HealthChecks()
+    reviews, spending = Reviews(database), Spending(database)
+
     connections = Connections()
 
     def load_engines() -> dict[Mode, Engine]:
@@ -147,7 +152,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         turns,
         load_engines,
         Memories(turns, load_condenser, settings.memory_tokens),
-        Budgets(Spending(database), settings.budgets),
+        Budgets(spending, settings.budgets),
         Limits(settings.turns_at_once, settings.crews_at_once, settings.turns_waiting),
         rules=presence.rules,
     )
@@ -173,12 +178,13 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         refresher=refresher,
         answering=answering,
         presence=presence,
-        aftercare=Aftercare(Reviews(database), turns, sessions),
+        aftercare=Aftercare(reviews, turns, sessions),
         audit=Audit(database),
         replayer=Replayer(turns, answering.warm_up),
         schedule=schedule,
         tally=TallyService(Tallies(database)),
-        health=HealthChecks(),
+        attention=Attention(health, sources, runs, settings, spending=spending, reviews=reviews),
+        health=health,
         inventory=Inventory(settings, database, sources, schedule, answering),
     )
     _register_checks(services, database, place)

@@ -1,7 +1,7 @@
 """Questions counted: by hour as they were asked, by day once a day is over.
 
-Comes in: spans of time to count. Goes out: `Tally`s. Called by `core.operations.tally`, which says what is counted when.
-A question counts with its answer, and with what people made of that, in the hour in which it was asked.
+Comes in: spans of time to count. Goes out: `Tally`s. Called by `core.operations.tally`, which says what is counted
+when. A question counts with its answer, and with what people made of that, in the hour in which it was asked.
 """
 
 from collections.abc import Iterable
@@ -81,7 +81,7 @@ def _counted(start: datetime, end: datetime, db: Session) -> list[Tally]:
     return [_tally_of(hour, place, rows) for (hour, place), rows in found.items()]
 
 
-def _questions(start: datetime, end: datetime) -> Select[Any]:
+def _questions(start: datetime, end: datetime) -> Select[*tuple[Any, ...]]:
     """Questions asked in a span, each with its answer if there is one and the number of its reviews."""
     verdicts = [
         select(func.count())
