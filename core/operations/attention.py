@@ -6,15 +6,16 @@ is mended. Asked by many at once, it looks once in a while and tells everybody t
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from core.answering.turns.budgets import WARN_AT
-from core.domain.knowledge import RunStatus
+from core.domain.knowledge import RunStatus, Source
+from core.knowledge.timetable import is_due
 from core.operations.health import HealthChecks, State
-from core.operations.scheduler import RefreshSchedule
+from core.settings import Settings
 from core.storage.ids import now
 from core.storage.reviews import Reviews
 from core.storage.runs import Runs
@@ -67,20 +68,18 @@ class Attention:
         health: HealthChecks,
         sources: Sources,
         runs: Runs,
-        schedule: RefreshSchedule,
+        settings: Settings,
         *,
         spending: Spending,
         reviews: Reviews,
-        budgets: Mapping[str, int],
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._health = health
         self._sources = sources
         self._runs = runs
-        self._schedule = schedule
+        self._settings = settings
         self._spending = spending
         self._reviews = reviews
-        self._budgets = budgets
         self._clock = clock
         self._asking = asyncio.Lock()
         self._found: tuple[Concern, ...] = ()
@@ -108,25 +107,34 @@ class Attention:
         ]
 
     async def _failing_sources(self) -> list[Concern]:
-        return [
-            Concern(Kind.SOURCE, f"Source {source.name} could not be read in full: {source.problem}", source.name)
-            for source in await self._sources.all()
-            if source.enabled and source.problem
-        ]
+        concerns: list[Concern] = []
+        for source in await self._sources.all():
+            if source.enabled and source.problem:
+                said = f"Source {source.name} could not be read in full: {source.problem}"
+                concerns.append(Concern(Kind.SOURCE, said, source.name))
+            elif source.enabled and self._is_overdue(source):
+                said = f"Source {source.name} was not read when its schedule said so."
+                concerns.append(Concern(Kind.SOURCE, said, source.name))
+        return concerns
+
+    def _is_overdue(self, source: Source) -> bool:
+        return bool(source.refreshed_at and self._is_late(source.schedule, source.refreshed_at))
+
+    def _is_late(self, cron: str, since: datetime) -> bool:
+        return cron not in {"", "off"} and is_due(cron, since, self._clock() - LATE)
 
     async def _index(self) -> list[Concern]:
         runs = await self._runs.latest(RUNS)
         well = [run for run in runs if run.status not in {RunStatus.RUNNING, RunStatus.FAILED}]
-        looked = (well[0].finished_at or well[0].started_at) if well else None
-        due = self._schedule.due_after(looked) if looked else None
-        if not looked or not due or due + LATE > self._clock():
+        if not well or not self._is_late(self._settings.refresh_cron, well[0].started_at):
             return []
         why = f" The last refresh failed: {runs[0].reason}" if runs[0].status is RunStatus.FAILED else ""
-        return [Concern(Kind.INDEX, f"The index is older than its schedule, from {looked:%d %b, %H:%M} UTC.{why}")]
+        said = f"The index is older than its schedule, from {well[0].started_at:%d %b, %H:%M} UTC.{why}"
+        return [Concern(Kind.INDEX, said)]
 
     async def _spent(self) -> list[Concern]:
         concerns: list[Concern] = []
-        for scope, limit in self._budgets.items():
+        for scope, limit in self._settings.budgets.items():
             least = round(WARN_AT * limit) or 1
             for key, cost in await self._spending.highest(self._clock().date(), scope, least, ACCOUNTS):
                 used = f"{cost / DOLLAR:.2f} of today's {limit / DOLLAR:.2f} dollars"

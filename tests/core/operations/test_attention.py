@@ -11,7 +11,6 @@ from core.domain.conversation import Answer, Question, SessionKey
 from core.domain.knowledge import RunStatus
 from core.errors import StorageError
 from core.operations.attention import Attention, Kind
-from core.operations.scheduler import RefreshSchedule
 from core.settings import Settings
 from core.storage.engine import Database
 from core.storage.ids import now
@@ -68,16 +67,14 @@ async def stored(services: Services) -> AsyncIterator[Database]:
 def attention_at(services: Services, stored: Database) -> Callable[..., Attention]:
     """What is seen at another time, with another schedule or with budgets."""
 
-    def make(when: datetime, cron: str = "off", **budgets: int) -> Attention:
-        schedule = RefreshSchedule(services.refresher, cron)
+    def make(when: datetime, **settings: object) -> Attention:
         return Attention(
             services.health,
             services.sources,
             services.runs,
-            schedule,
+            services.settings.elsewhere(**settings),
             spending=Spending(stored),
             reviews=Reviews(stored),
-            budgets=budgets,
             clock=lambda: when,
         )
 
@@ -86,11 +83,22 @@ def attention_at(services: Services, stored: Database) -> Callable[..., Attentio
 
 async def test_index_is_stale_once_a_refresh_was_missed(attention_at: Callable[..., Attention]) -> None:
     daily = "17 3 * * *"
-    assert await attention_at(now() + timedelta(minutes=5), daily).look() == ()
+    assert await attention_at(now() + timedelta(minutes=5), refresh_cron=daily).look() == ()
     assert await attention_at(now() + timedelta(days=3)).look() == ()
-    [concern] = await attention_at(now() + timedelta(days=3), daily).look()
+    [concern] = await attention_at(now() + timedelta(days=3), refresh_cron=daily).look()
     assert concern.kind is Kind.INDEX
     assert "older than its schedule" in concern.said
+
+
+async def test_source_that_its_own_schedule_missed_is_a_concern(
+    services: Services, attention_at: Callable[..., Attention]
+) -> None:
+    source = await services.sources.get("knowledge")
+    await services.sources.change("knowledge", replace(source, schedule="0 * * * *"))
+    assert await attention_at(now()).look() == ()
+    [concern] = await attention_at(now() + timedelta(hours=4)).look()
+    assert (concern.kind, concern.subject) == (Kind.SOURCE, "knowledge")
+    assert "was not read when its schedule said so" in concern.said
 
 
 async def test_stale_index_says_why_the_last_refresh_failed(
@@ -98,7 +106,7 @@ async def test_stale_index_says_why_the_last_refresh_failed(
 ) -> None:
     run = await services.runs.start("schedule")
     await services.runs.finish(run, RunStatus.FAILED, reason="No room was left.")
-    [concern] = await attention_at(now() + timedelta(days=3), "17 3 * * *").look()
+    [concern] = await attention_at(now() + timedelta(days=3), refresh_cron="17 3 * * *").look()
     assert concern.said.endswith("The last refresh failed: No room was left.")
 
 
@@ -111,7 +119,7 @@ async def test_budgets_from_eighty_per_cent_on_are_named_the_dearest_first(
         await spending.add(when.date(), [("user", key)], cost, 1)
     await spending.add(when.date() - timedelta(days=1), [("user", "slack:T1:U4")], 1_000_000, 1)
 
-    concerns = await attention_at(when, user=1_000_000, channel=1_000_000).look()
+    concerns = await attention_at(when, budget_user=1.0, budget_channel=1.0).look()
 
     assert [(concern.kind, concern.subject) for concern in concerns] == [
         (Kind.BUDGET, "slack:T1:U3"),
