@@ -18,7 +18,7 @@ from core.operations.people import People
 
 MOUNT = "/admin"
 LOGIN = f"{MOUNT}/login"
-HOME = f"{MOUNT}/sessions"
+HOME = f"{MOUNT}/overview"
 STATIC = "/static"
 
 ACCOUNT = f"{MOUNT}/account"

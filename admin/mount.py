@@ -31,6 +31,7 @@ from admin.pages import (
     health,
     knowledge,
     lost,
+    overview,
     people,
     playground,
     sessions,
@@ -42,6 +43,7 @@ from admin.theme import MARK
 from core.bootstrap import Services
 
 PAGES = (
+    overview,
     sessions,
     transcript,
     playground,

@@ -22,6 +22,7 @@ FOLDER = Path(__file__).parent / "static"
 MARK = (FOLDER / "mark.svg").read_text(encoding="utf-8").strip()
 
 NAVIGATION = {
+    "Overview": "/overview",
     "Sessions": "/sessions",
     "Playground": "/playground",
     "Knowledge": "/knowledge",
@@ -50,7 +51,7 @@ def frame(title: str, part: str) -> Generator[None]:
     ui.page_title(f"{title} · MLOps Assistant")
     ui.add_head_html(head())
     with ui.element("header").classes("top"):
-        with ui.link(target="/sessions").classes("brand"):
+        with ui.link(target="/overview").classes("brand"):
             ui.element("span").classes("mark")
             ui.label("MLOps Assistant")
         _navigation(part)

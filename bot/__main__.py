@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from bot import history_command, index_commands, replay_command, source_commands
+from bot import demo_command, history_command, index_commands, replay_command, source_commands
 from bot.starting import complaints, console, prepared_settings, read_settings
 from core.errors import AssistantError
 
@@ -32,6 +32,7 @@ app.command()(index_commands.rollback)
 app.command()(index_commands.evaluate)
 app.command()(history_command.history)
 app.command()(replay_command.replay)
+app.command()(demo_command.demo)
 
 
 class Engine(StrEnum):

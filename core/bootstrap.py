@@ -36,12 +36,14 @@ from core.knowledge.refresh import Refresher
 from core.knowledge.retrieval.rerank import Reranker
 from core.knowledge.retrieval.retrieve import Retriever
 from core.knowledge.rollback import Switchboard
+from core.operations.attention import Attention
 from core.operations.endpoint import reach_model
 from core.operations.health import HealthChecks
 from core.operations.inventory import Inventory
 from core.operations.keys import Keys
 from core.operations.people import People
 from core.operations.scheduler import RefreshSchedule
+from core.operations.tally import TallyService
 from core.settings import Settings
 from core.storage.api_keys import ApiKeys
 from core.storage.audit import Audit
@@ -55,6 +57,7 @@ from core.storage.runs import Runs
 from core.storage.sessions import Sessions
 from core.storage.sources import Sources
 from core.storage.spending import Spending
+from core.storage.tally import Tallies
 from core.storage.turns import Turns
 from core.storage.users import Users
 from core.storage.versions import Versions
@@ -88,6 +91,8 @@ class Services:
     keys: Keys
     replayer: Replayer
     schedule: RefreshSchedule
+    tally: TallyService
+    attention: Attention
     health: HealthChecks
     inventory: Inventory
 
@@ -134,6 +139,9 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
     collector = Collector(sources, library, gatherer, grace)
     refresher = Refresher(runs, collector, indexer, Switchboard(library, versions, indexer, place), audit)
 
+    health = HealthChecks()
+    reviews, spending = Reviews(database), Spending(database)
+
     connections = Connections()
 
     def load_engines() -> dict[Mode, Engine]:
@@ -151,7 +159,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         turns,
         load_engines,
         Memories(turns, load_condenser, settings.memory_tokens),
-        Budgets(Spending(database), settings.budgets),
+        Budgets(spending, settings.budgets),
         Limits(settings.turns_at_once, settings.crews_at_once, settings.turns_waiting),
         rules=presence.rules,
     )
@@ -177,16 +185,20 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         refresher=refresher,
         answering=answering,
         presence=presence,
-        aftercare=Aftercare(Reviews(database), turns, sessions),
+        aftercare=Aftercare(reviews, turns, sessions),
         audit=audit,
         people=People(Users(database), audit),
         keys=Keys(ApiKeys(database), audit),
         replayer=Replayer(turns, answering.warm_up),
         schedule=schedule,
-        health=HealthChecks(),
+        tally=TallyService(Tallies(database)),
+        attention=Attention(health, sources, runs, settings, spending=spending, reviews=reviews),
+        health=health,
         inventory=Inventory(settings, database, sources, schedule, answering),
     )
     _register_checks(services, database, place)
+    services.schedule.also("count of recent questions", "3 * * * *", services.tally.count_recent)
+    services.schedule.also("count of all questions", "41 4 * * *", services.tally.count_all)
     alone = database.embedded and not settings.chroma_url  # then whoever holds VAR_DIR is the only one
     ledger = Ledger(settings.ledger_url, executors, settings.var_dir, alone=alone) if durable else None
     await answering.open(ledger)
@@ -194,6 +206,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         yield services
     finally:
         services.schedule.stop()
+        await services.tally.close()
         await refresher.stop()
         fetcher.close()
         await answering.close()

@@ -7,15 +7,14 @@ from urllib.parse import urlencode
 from nicegui import events, ui
 
 from admin.components.moments import count, moment
-from admin.guard import HOME
+from admin.components.places import PLATFORMS
+from admin.guard import MOUNT
 from admin.theme import empty, frame, heading
 from core.bootstrap import Services
 from core.domain.conversation import Session, SessionKey
 
 PAGE = 25
 """Sessions shown at once."""
-
-PLATFORMS = {"slack": "Slack", "discord": "Discord", "http": "HTTP", "console": "Console"}
 
 
 @dataclass
@@ -29,7 +28,7 @@ class View:
     def address(self) -> str:
         """The page's address, so that going back and reloading show the same part."""
         query = {k: v for k, v in (("q", self.search), ("page", self.page)) if v}
-        return f"{HOME}?{urlencode(query)}" if query else HOME
+        return f"{MOUNT}/sessions?{urlencode(query)}" if query else f"{MOUNT}/sessions"
 
 
 def add_pages(services: Services) -> None:

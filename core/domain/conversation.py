@@ -179,7 +179,8 @@ class Answer:
     """What was said. `covered` is False when the knowledge base has nothing to support an answer.
 
     When covered, `citations` back the text; otherwise they are the nearest pages. `note` is said under the text.
-    `message_id` is there once it is stored.
+    `milliseconds` is the time that all of it took, `first_text` that until its first words could be read. `message_id`
+    is there once it is stored.
     """
 
     text: str
@@ -190,6 +191,7 @@ class Answer:
     model: str = ""
     note: str = ""
     milliseconds: int = 0
+    first_text: int = 0
     trace: Trace = field(default_factory=Trace, compare=False, repr=False)
     message_id: str = field(default="", compare=False)
 

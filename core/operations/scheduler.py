@@ -1,10 +1,11 @@
-"""Says when the index is refreshed. APScheduler keeps the time; the refresher does the work.
+"""Says when the index is refreshed, and what else is done at its time. APScheduler keeps the time.
 
 Comes in: five cron fields from REFRESH_CRON, in UTC, and those of sources that have a schedule of their own. Goes out:
-calls of `Refresher.finished("schedule")`.
+calls of `Refresher.finished("schedule")`, and of what was added to be done at its own times.
 """
 
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -38,6 +39,17 @@ class RefreshSchedule:
             except InputError as error:
                 raise ConfigurationError(f"REFRESH_CRON={error.said}") from error
         self._scheduler.add_job(self._refresh_due, "interval", seconds=LOOK_SECONDS, id="sources", **once)
+
+    def also(self, name: str, cron: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Adds work that is done at its own times; a failure is logged, and the next time it is tried again."""
+
+        async def tried() -> None:
+            try:
+                await work()
+            except AssistantError as error:
+                _log.error("scheduled %s failed: %s", name, error)
+
+        self._scheduler.add_job(tried, cron_trigger(cron), id=name, max_instances=1, coalesce=True)
 
     def start(self) -> None:
         """Begins to keep time; needs a running event loop."""

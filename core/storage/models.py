@@ -87,6 +87,7 @@ class MessageRow(Base):
         UniqueConstraint("event_id", name="uq_messages_event_id"),
         UniqueConstraint("session_id", "turn", "role", name="uq_messages_turn"),
         Index("ix_messages_status", "status"),
+        Index("ix_messages_created_at", "created_at"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -107,6 +108,7 @@ class MessageRow(Base):
     note: Mapped[str] = mapped_column(Text, default="")
     model: Mapped[str] = mapped_column(String(200), default="")
     milliseconds: Mapped[int] = mapped_column(default=0)
+    first_text: Mapped[int] = mapped_column(default=0)
     tokens: Mapped[int] = mapped_column(default=0)
     cost: Mapped[int] = mapped_column(BigInteger, default=0)
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -186,6 +188,31 @@ class SpendingRow(Base):
     key: Mapped[str] = mapped_column(String(240), primary_key=True)
     cost: Mapped[int] = mapped_column(BigInteger, default=0)
     tokens: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class TallyRow(Base):
+    """Questions of an hour or a day at one place, counted; `first_text`, `whole` and `people` as `Tally` has them."""
+
+    __tablename__ = "tallies"
+
+    span: Mapped[str] = mapped_column(String(4), primary_key=True)
+    start: Mapped[datetime] = mapped_column(primary_key=True)
+    platform: Mapped[str] = mapped_column(String(20), primary_key=True)
+    workspace: Mapped[str] = mapped_column(String(64), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(64), primary_key=True)
+    mode: Mapped[str] = mapped_column(String(10), primary_key=True)
+    questions: Mapped[int] = mapped_column(default=0)
+    answered: Mapped[int] = mapped_column(default=0)
+    uncovered: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)
+    helpful: Mapped[int] = mapped_column(default=0)
+    unhelpful: Mapped[int] = mapped_column(default=0)
+    escalated: Mapped[int] = mapped_column(default=0)
+    tokens: Mapped[int] = mapped_column(BigInteger, default=0)
+    cost: Mapped[int] = mapped_column(BigInteger, default=0)
+    first_text: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    whole: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    people: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
 
 
 class FeedbackRow(Base):

@@ -72,6 +72,7 @@ def answer_of(row: MessageRow, trace: Trace | None = None) -> Answer:
         model=row.model,
         note=row.note,
         milliseconds=row.milliseconds,
+        first_text=row.first_text,
         trace=trace or Trace(),
         message_id=row.id,
     )
@@ -124,6 +125,7 @@ def columns_of(message_id: str, answer: Answer) -> dict[str, Any]:
         "note": answer.note,
         "model": answer.model,
         "milliseconds": answer.milliseconds,
+        "first_text": answer.first_text,
         "tokens": answer.trace.tokens,
         "cost": answer.trace.cost,
     }

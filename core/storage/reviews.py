@@ -3,7 +3,9 @@
 Comes in: ids of answers and of people. Goes out: domain nouns. Called by `core.answering.aftercare`.
 """
 
-from sqlalchemy import select, update
+from datetime import datetime
+
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.domain.channels import Draft, DraftState, Fault, Feedback, Verdict
@@ -68,6 +70,13 @@ class Reviews:
         query = select(DraftRow).where(DraftRow.state == state).order_by(DraftRow.created_at)
         async with self._database.read() as db:
             return [_draft(row) for row in await db.scalars(query)]
+
+    async def waiting(self) -> tuple[int, datetime | None]:
+        """How many drafts wait for a decision, and since when the oldest does."""
+        query = select(func.count(), func.min(DraftRow.created_at)).where(DraftRow.state == DraftState.WAITING)
+        async with self._database.read() as db:
+            count, oldest = (await db.execute(query)).one()
+            return count, oldest
 
     async def _add(self, row: EscalationRow | DraftRow) -> bool:
         try:

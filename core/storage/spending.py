@@ -37,6 +37,13 @@ class Spending:
         async with self._database.begin() as db:
             await db.execute(statement.on_conflict_do_update(index_elements=["day", "scope", "key"], set_=more))
 
+    async def highest(self, day: date, scope: str, least: int, count: int) -> list[tuple[str, int]]:
+        """The accounts of a scope that have cost at least so much on a day, with what they cost, the dearest first."""
+        here = (SpendingRow.day == day.isoformat(), SpendingRow.scope == scope, SpendingRow.cost >= least)
+        query = select(SpendingRow.key, SpendingRow.cost).where(*here).order_by(SpendingRow.cost.desc()).limit(count)
+        async with self._database.read() as db:
+            return [(key, cost) for key, cost in (await db.execute(query)).all()]
+
     async def spent(self, day: date, accounts: Sequence[Account]) -> dict[Account, int]:
         """Micro-dollars that each of the accounts has cost on a day; those that cost nothing are left out."""
         here = tuple_(SpendingRow.scope, SpendingRow.key).in_(accounts)

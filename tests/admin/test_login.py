@@ -17,7 +17,16 @@ from core.bootstrap import Services
 
 LogIn = Callable[..., Awaitable[httpx.Response]]
 
-PAGES = ["/", "/sessions", "/sessions/any", "/playground", "/knowledge", "/knowledge/quillstore.md", "/health"]
+PAGES = [
+    "/",
+    "/overview",
+    "/sessions",
+    "/sessions/any",
+    "/playground",
+    "/knowledge",
+    "/knowledge/quillstore.md",
+    "/health",
+]
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/loginx", "/nothing-here", "/_nicegui/client/x", "/_nicegui_ws/socket.io/"])
@@ -122,8 +131,8 @@ async def test_who_is_logged_in_skips_the_login(owner: User) -> None:
      "/chat", "/administrator/", "/admin/login?next=/admin/login", "/admin/x\r\nSet-Cookie: a=b", " /admin/health"],
 )  # fmt: skip
 async def test_next_never_leaves_the_console(log_in: LogIn, visitor: User, target: str) -> None:
-    assert safe_next(target) == "/admin/sessions"
-    assert (await log_in(visitor, target=target)).headers["location"] == "/admin/sessions"
+    assert safe_next(target) == "/admin/overview"
+    assert (await log_in(visitor, target=target)).headers["location"] == "/admin/overview"
 
 
 async def test_next_in_the_login_page_cannot_break_out_of_its_field(visitor: User) -> None:

@@ -36,11 +36,11 @@ async def test_empty_list_says_what_to_do(owner: User) -> None:
     await owner.should_see("Ask something in the playground")
 
 
-async def test_console_opens_with_the_sessions_latest_first(owner: User, console_services: Services) -> None:
+async def test_sessions_are_listed_the_latest_first(owner: User, console_services: Services) -> None:
     await hold(console_services, "The older question", Answer("Yes."))
     await hold(console_services, "The newer question", Answer("No."), SessionKey("discord", "G", "D", "2"))
 
-    await owner.open("/")
+    await owner.open("/sessions")
 
     await owner.should_see("The older question")
     titles = [row for row in owner.find(kind=ui.label).elements if "row-title" in row.classes]

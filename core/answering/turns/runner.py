@@ -22,7 +22,7 @@ from core.answering.turns.remarks import remarks
 from core.answering.turns.turn import Turn, stopped
 from core.domain.channels import ChannelSettings
 from core.domain.conversation import Answer, Asked, Memory, Mode, ModelCall, Question, SessionKey, Status
-from core.domain.events import Completed, Queued
+from core.domain.events import Completed, Queued, TextDelta
 from core.errors import AssistantError, StorageError
 from core.storage.turns import Begun, Turns
 
@@ -177,17 +177,20 @@ class TurnRunner:
             rules=await self._rules(question.session),
         )
         answer: Answer | None = None
+        first_text = 0
         async with aclosing(engine.run(brief)) as events:
             async for event in events:
                 if isinstance(event, Completed):
                     answer = event.answer
                 else:
                     turn.tell(event)
+                    if isinstance(event, TextDelta):
+                        first_text = first_text or _milliseconds_since(started)
         assert answer is not None  # noqa: S101 - every engine ends with it
         trace = replace(answer.trace, remembered=len(memory.recent), summary=memory.summary)
         note = " ".join(filter(None, [answer.note, allowance.warning, *remarks(question)]))
-        spent = int((time.monotonic() - started) * 1000)
-        return replace(answer, milliseconds=spent, note=note, trace=trace)
+        spent = _milliseconds_since(started)
+        return replace(answer, milliseconds=spent, first_text=first_text or spent, note=note, trace=trace)
 
     async def _store(self, turn: Turn, answer: Answer) -> Answer:
         """The answer as it is stored. Raises TurnStopped when nobody wants it any more."""
@@ -261,6 +264,10 @@ class TurnRunner:
         task = asyncio.ensure_future(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def _milliseconds_since(started: float) -> int:
+    return int((time.monotonic() - started) * 1000)
 
 
 def _fair(question: Question) -> tuple[str, str]:

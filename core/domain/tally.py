@@ -1,0 +1,186 @@
+"""What was asked, counted: by hour, place and mode, and summed up as the figures of a period. Standard library only.
+
+Times of answers are kept as one byte each, the number of the bucket that a time falls into. A bucket's upper edge is
+`RATIO` times its lower one, and a percentile is given as the geometric middle of its bucket, so it differs from the
+exact one by at most the square root of that ratio: 9 % for times from `FASTEST` milliseconds on.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import blake2b
+
+from core.domain.conversation import Mode
+
+RATIO = 2**0.25
+"""Of the upper edge of a bucket to its lower one."""
+
+FASTEST = 8.0
+"""Milliseconds at the lower edge of the first bucket; what is quicker counts as this."""
+
+BUCKETS = 100
+"""The last one begins at 62 hours; what is slower counts as that."""
+
+PERSON_BYTES = 8
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where questions were asked, and who answered. Empty means: wherever, whoever."""
+
+    platform: str = ""
+    workspace: str = ""
+    channel: str = ""
+    mode: Mode | None = None
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Questions of one hour or one day at one place, and what became of them.
+
+    `answered` from the knowledge base or `uncovered` by it; `failed` ones were told why. `first_text` and `whole` hold
+    a bucket for each answer, `people` eight bytes for each person who asked.
+    """
+
+    start: datetime
+    place: Place
+    questions: int = 0
+    answered: int = 0
+    uncovered: int = 0
+    failed: int = 0
+    helpful: int = 0
+    unhelpful: int = 0
+    escalated: int = 0
+    tokens: int = 0
+    cost: int = 0
+    first_text: bytes = b""
+    whole: bytes = b""
+    people: bytes = b""
+
+
+COUNTS = ("questions", "answered", "uncovered", "failed", "helpful", "unhelpful", "escalated", "tokens", "cost")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Tallies summed up. `p50` and `p95` are milliseconds, None where there was no answer; `cost` is micro-dollars."""
+
+    questions: int = 0
+    answered: int = 0
+    uncovered: int = 0
+    failed: int = 0
+    helpful: int = 0
+    unhelpful: int = 0
+    escalated: int = 0
+    tokens: int = 0
+    cost: int = 0
+    people: int = 0
+    first_text_p50: float | None = None
+    first_text_p95: float | None = None
+    whole_p50: float | None = None
+    whole_p95: float | None = None
+
+
+class Period(StrEnum):
+    """How far back figures reach. Days are those of UTC, and today is the last of them."""
+
+    DAY = "24h"
+    WEEK = "7d"
+    MONTH = "30d"
+
+    @property
+    def step(self) -> timedelta:
+        """What one point of its charts stands for."""
+        return HOUR if self is Period.DAY else DAY
+
+    @property
+    def steps(self) -> int:
+        """How many of them it has."""
+        return {Period.DAY: 24, Period.WEEK: 7, Period.MONTH: 30}[self]
+
+    def window(self, moment: datetime) -> tuple[datetime, datetime]:
+        """Its beginning, and its end: that of the running hour."""
+        end = hour_of(moment) + HOUR
+        last = hour_of(moment) if self.step == HOUR else day_of(moment)
+        return last - (self.steps - 1) * self.step, end
+
+
+def hour_of(moment: datetime) -> datetime:
+    """The hour that a moment is in."""
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def day_of(moment: datetime) -> datetime:
+    """The day that a moment is in."""
+    return hour_of(moment).replace(hour=0)
+
+
+def bucket_of(milliseconds: float) -> int:
+    """The bucket that a time falls into."""
+    if milliseconds <= FASTEST:
+        return 0
+    return min(math.floor(math.log(milliseconds / FASTEST, RATIO)), BUCKETS - 1)
+
+
+def percentile(buckets: bytes, share: float) -> float | None:
+    """The time in milliseconds within which that share of the answers came; None when there was none."""
+    wanted, seen = math.ceil(share * len(buckets)), 0
+    for bucket, count in sorted(Counter(buckets).items()):
+        seen += count
+        if seen >= wanted:
+            return FASTEST * RATIO ** (bucket + 0.5)
+    return None
+
+
+def person_mark(platform: str, workspace: str, person: str) -> bytes:
+    """Eight bytes that stand for a person, who is another one in each workspace."""
+    return blake2b(f"{platform}\n{workspace}\n{person}".encode(), digest_size=PERSON_BYTES).digest()
+
+
+def distinct(people: Iterable[bytes]) -> set[int]:
+    """The people of several tallies, each once."""
+    return set(memoryview(b"".join(people)).cast("Q"))
+
+
+def figures_of(tallies: Iterable[Tally]) -> Figures:
+    """What tallies come to, taken together."""
+    found = list(tallies)
+    first_text = b"".join(tally.first_text for tally in found)
+    whole = b"".join(tally.whole for tally in found)
+    return Figures(
+        **{name: sum(getattr(tally, name) for tally in found) for name in COUNTS},
+        people=len(distinct(tally.people for tally in found)),
+        first_text_p50=percentile(first_text, 0.5),
+        first_text_p95=percentile(first_text, 0.95),
+        whole_p50=percentile(whole, 0.5),
+        whole_p95=percentile(whole, 0.95),
+    )
+
+
+def merged(tallies: Iterable[Tally], start: datetime) -> list[Tally]:
+    """Tallies of hours as those of a longer time that begins at `start`, one a place; everybody counts once in it."""
+    places: dict[Place, list[Tally]] = {}
+    for tally in tallies:
+        places.setdefault(tally.place, []).append(tally)
+    return [
+        Tally(
+            start,
+            place,
+            **{name: sum(getattr(tally, name) for tally in group) for name in COUNTS},
+            first_text=b"".join(tally.first_text for tally in group),
+            whole=b"".join(tally.whole for tally in group),
+            people=b"".join(sorted({mark for tally in group for mark in marks(tally.people)})),
+        )
+        for place, group in places.items()
+    ]
+
+
+def marks(people: bytes) -> list[bytes]:
+    """The marks of people, one by one."""
+    return [people[at : at + PERSON_BYTES] for at in range(0, len(people), PERSON_BYTES)]
