@@ -19,11 +19,12 @@ from core.answering.turns.durability import Ledger
 from core.answering.turns.memories import Condenser, Memories
 from core.answering.turns.runner import Limits, TurnRunner
 from core.domain.conversation import Mode
-from core.errors import StorageError
+from core.errors import InputError, StorageError
 from core.knowledge.collect import Collector
 from core.knowledge.curate import Curator
 from core.knowledge.defaults import default_sources
 from core.knowledge.evaluation.evaluate import Evaluator
+from core.knowledge.evaluation.questionnaire import Questionnaire
 from core.knowledge.gathering.fetch import Fetcher
 from core.knowledge.gathering.gather import Gatherer
 from core.knowledge.index.dense import IndexPlace
@@ -44,7 +45,9 @@ from core.storage.audit import Audit
 from core.storage.channels import Channels
 from core.storage.engine import Database
 from core.storage.executors import Executors
+from core.storage.golden import GoldenQuestions
 from core.storage.library import Library
+from core.storage.measurements import Measurements
 from core.storage.migrate import migrate
 from core.storage.reviews import Reviews
 from core.storage.runs import Runs
@@ -72,6 +75,8 @@ class Services:
     runs: Runs
     gatherer: Gatherer
     curator: Curator
+    questionnaire: Questionnaire
+    measurements: Measurements
     evaluator: Evaluator
     retriever: Retriever
     refresher: Refresher
@@ -110,7 +115,9 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
     retriever = Retriever(versions, models, place, settings.address, reranker)
     fetcher = Fetcher(contact=settings.public_url or "")
     gatherer = Gatherer(fetcher, settings.var_dir / "repositories")
-    evaluator = Evaluator(versions, retriever, settings.golden_file, settings.golden_tolerance)
+    audit = Audit(database)
+    questionnaire = Questionnaire(GoldenQuestions(database), library, audit, settings.golden_file)
+    evaluator = Evaluator(versions, retriever, questionnaire, settings.golden_tolerance)
     worker = BuildWorker(settings.model_dir, place, settings.var_dir / "work")
     indexer = Indexer(
         library,
@@ -150,6 +157,8 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
 
     with suppress(StorageError):  # whoever needs the database says what is wrong with it
         await sources.begin_with(default_sources(settings.sources_file, settings.knowledge_dir))
+    with suppress(StorageError, InputError):  # a file that cannot be read is told by the next evaluation
+        await questionnaire.begin()
 
     services = Services(
         settings=settings,
@@ -162,13 +171,15 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         runs=runs,
         gatherer=gatherer,
         curator=Curator(sources, library, gatherer, grace),
+        questionnaire=questionnaire,
+        measurements=Measurements(database),
         evaluator=evaluator,
         retriever=retriever,
         refresher=refresher,
         answering=answering,
         presence=presence,
         aftercare=Aftercare(Reviews(database), turns, sessions),
-        audit=Audit(database),
+        audit=audit,
         replayer=Replayer(turns, answering.warm_up),
         schedule=RefreshSchedule(refresher, settings.refresh_cron),
         health=HealthChecks(),

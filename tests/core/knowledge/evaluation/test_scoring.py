@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.domain.golden import GoldenQuestion
 from core.errors import InputError
-from core.knowledge.evaluation.golden import GoldenQuestion, read_questions
+from core.knowledge.evaluation.golden import read_questions
 from core.knowledge.evaluation.scoring import (
     SHOWN,
     Metric,
@@ -329,7 +330,7 @@ def test_questions_are_read_with_defaults_and_unknown_keys_are_ignored(tmp_path:
         "",
     )
     assert read_questions(path) == [
-        GoldenQuestion("1", "Why?", ()),
+        GoldenQuestion("1", "Why?", (), style="plain"),
         GoldenQuestion("2", "Wo?\u2028Da?", ("a.md", "b.md"), "all", ("x",)),
     ]
 
