@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from core.answering.aftercare import Aftercare
 from core.answering.engine import Engine
+from core.answering.lab import SearchLab
 from core.answering.language_models.connections import Connections
 from core.answering.presence import Presence
 from core.answering.replay import Replayer
@@ -79,6 +80,7 @@ class Services:
     measurements: Measurements
     evaluator: Evaluator
     retriever: Retriever
+    lab: SearchLab
     refresher: Refresher
     answering: AnsweringService
     presence: Presence
@@ -175,6 +177,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         measurements=Measurements(database),
         evaluator=evaluator,
         retriever=retriever,
+        lab=SearchLab(versions, retriever),
         refresher=refresher,
         answering=answering,
         presence=presence,
