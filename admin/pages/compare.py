@@ -101,5 +101,5 @@ def _fate(outcome: Outcome) -> str:
     done = "answered" if outcome.covered else "refused"
     if not outcome.answerable:
         return done
-    rank = f"right page at {round(1 / outcome.reciprocal_rank)}" if outcome.reciprocal_rank else "right page not found"
+    rank = f"right page at {outcome.rank}" if outcome.rank else "right page not found"
     return f"{done}, {rank}"

@@ -63,6 +63,12 @@ class GoldenQuestions:
             return found[name]
         raise UnknownGoldenQuestion(f"There is no golden question {name!r} any more. Nothing was changed.")
 
+    async def name_of(self, question: str) -> str | None:
+        """The id of the one that asks just this."""
+        query = select(GoldenQuestionRow.name).where(GoldenQuestionRow.question == question).limit(1)
+        async with self._database.read() as db:
+            return await db.scalar(query)
+
     async def add(self, questions: Sequence[GoldenQuestion]) -> None:
         """Stores new ones, all or none. Raises NameTaken."""
         try:

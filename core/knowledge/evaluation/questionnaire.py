@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.golden import GoldenFilter, GoldenQuestion, Origin
-from core.errors import InputError
+from core.errors import InputError, NameTaken
 from core.knowledge.evaluation.golden import as_fields, make_question, read_lines, read_questions, written
 from core.storage.audit import Audit
 from core.storage.golden import GoldenQuestions
@@ -74,6 +74,8 @@ class Questionnaire:
     async def add(self, fields: Mapping[str, Any], origin: Origin) -> GoldenQuestion:
         """Stores a new question; without an id it gets one. Raises InputError, or NameTaken."""
         question = make_question({"id": new_id(), **fields}, origin=origin)
+        if same := await self._stored.name_of(question.question):
+            raise NameTaken(f"This is a golden question already, with the id {same}. Nothing was added.")
         await self._stored.add([question])
         await self._audit.note("golden.add", question.id, after=as_fields(question))
         return question

@@ -66,6 +66,11 @@ class Outcome:
         """Answered although answerable, or refused although not: what it did was the right thing."""
         return self.covered == self.answerable
 
+    @property
+    def rank(self) -> int | None:
+        """Where the first gold page stands; None when it was not found."""
+        return round(1 / self.reciprocal_rank) if self.reciprocal_rank else None
+
 
 @dataclass(frozen=True)
 class Metric:

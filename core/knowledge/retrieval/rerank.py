@@ -1,6 +1,7 @@
 """Re-orders what was found with a cross-encoder, which reads question and passage together. Off unless configured.
 
-Comes in: a question and the passages that fit it best. Goes out: their ids with scores, best first. Called by the retriever.
+Comes in: a question and the passages that fit it best. Goes out: their ids with scores, best first. Called by the
+retriever.
 """
 
 from collections.abc import Sequence

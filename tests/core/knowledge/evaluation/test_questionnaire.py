@@ -119,7 +119,9 @@ async def test_question_that_cannot_be_is_refused_in_words_and_nothing_is_stored
 async def test_taken_id_and_unknown_id_are_told(kept: Questionnaire) -> None:
     await kept.add({"id": "mine", **PUSH}, Origin.TYPED)
     with pytest.raises(NameTaken):
-        await kept.add({"id": "mine", **PUSH}, Origin.TYPED)
+        await kept.add({"id": "mine", **PUSH, "question": "Other?"}, Origin.TYPED)
+    with pytest.raises(NameTaken, match="already, with the id mine"):
+        await kept.add(PUSH, Origin.SESSION)
     with pytest.raises(UnknownGoldenQuestion):
         await kept.change("yours", PUSH)
 
@@ -152,8 +154,9 @@ async def test_import_keeps_the_good_lines_and_names_each_bad_one(services: Serv
 
 async def test_import_changes_what_is_known_and_leaves_its_origin(kept: Questionnaire) -> None:
     await kept.add({"id": "a", **PUSH}, Origin.SESSION)
-    await kept.add({"id": "b", **PUSH}, Origin.TYPED)
-    lines = [json.dumps({"id": name, **PUSH, **more}) for name, more in (("a", {"gold": []}), ("b", {}), ("c", {}))]
+    await kept.add({"id": "b", **PUSH, "question": "b?"}, Origin.TYPED)
+    changes = {"a": {"gold": []}, "b": {"question": "b?"}, "c": {}}
+    lines = [json.dumps({"id": name, **PUSH, **more}) for name, more in changes.items()]
     done = await kept.take("again.jsonl", "\r\n".join(lines))
     assert (done.added, done.changed, done.unchanged, done.refused) == (1, 1, 1, ())
     changed = await kept.get("a")

@@ -28,6 +28,7 @@ from core.knowledge.evaluation.scoring import (
     score,
     worse,
 )
+from core.knowledge.evaluation.weak import weak
 from core.settings import ROOT
 
 CORPUS = ROOT.parent / "shared" / "corpus"
@@ -404,3 +405,19 @@ def test_corpus_is_scored_as_its_own_script_scores_it(reference: ModuleType) -> 
     for field, name in names.items():
         assert ours[field].value == pytest.approx(total[name])
         assert ours[field].count == count
+
+
+def test_weak_outcomes_are_told_the_worst_first_and_good_ones_are_not() -> None:
+    answerable, refusable = GoldenQuestion("known", "?", ("a",)), GoldenQuestion("unknown", "?", ())
+    fine, refused = judge(answerable, ["a", "b"], True, 0.9), judge(refusable, ["b"], False, 0.1)
+    second = judge(dataclasses.replace(answerable, id="second"), ["b", "a"], True, 0.9)
+    shy = judge(dataclasses.replace(answerable, id="shy"), ["a"], False, 0.4)
+    lost = judge(dataclasses.replace(answerable, id="lost"), ["b"], False, 0.2)
+    bold = judge(dataclasses.replace(refusable, id="bold"), ["b"], True, 0.8)
+    found = weak([fine, refused, second, shy, lost, bold])
+    assert [(outcome.id, outcome.rank) for outcome in found] == [
+        ("bold", None),
+        ("lost", None),
+        ("shy", 1),
+        ("second", 2),
+    ]
