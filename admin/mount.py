@@ -21,7 +21,20 @@ from starlette.types import Lifespan
 from admin.auth import ConsoleAccess
 from admin.guard import HOME, MOUNT, STATIC, Guard
 from admin.login import add_login
-from admin.pages import channels, compare, document, health, knowledge, lost, playground, sessions, sources, transcript
+from admin.pages import (
+    channels,
+    compare,
+    document,
+    evaluation,
+    health,
+    knowledge,
+    lost,
+    playground,
+    search_lab,
+    sessions,
+    sources,
+    transcript,
+)
 from admin.theme import MARK
 from core.bootstrap import Services
 
@@ -33,7 +46,9 @@ def mount_console(app: FastAPI, services: Services, access: ConsoleAccess) -> No
     console.add_static_files(STATIC, Path(__file__).parent / "static")
     console.add_api_route("/", _home, methods=["GET"], include_in_schema=False)
     add_login(console, access)
-    for page in (sessions, transcript, playground, knowledge, document, compare, sources, channels, health, lost):
+    for page in (sessions, transcript, playground, knowledge, search_lab, document, compare, evaluation):
+        page.add_pages(services)
+    for page in (sources, channels, health, lost):
         page.add_pages(services)
     _protect(console, access, https=services.settings.address.startswith("https://"))
     lifespan = app.router.lifespan_context

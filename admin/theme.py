@@ -24,6 +24,7 @@ NAVIGATION = {
     "Playground": "/playground",
     "Knowledge": "/knowledge",
     "Sources": "/sources",
+    "Evaluation": "/evaluation",
     "Channels": "/channels",
     "Health": "/health",
 }
