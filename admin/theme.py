@@ -24,14 +24,15 @@ MARK = (FOLDER / "mark.svg").read_text(encoding="utf-8").strip()
 NAVIGATION = {
     "Overview": "/overview",
     "Sessions": "/sessions",
-    "Playground": "/playground",
     "Knowledge": "/knowledge",
+    "Evaluation": "/evaluation",
+    "Playground": "/playground",
     "Channels": "/channels",
     "Health": "/health",
     "People": "/people",
 }
 
-WITHIN = {"Knowledge": {"Sources": "/sources"}}
+WITHIN = {"Knowledge": {"Sources": "/sources", "Search lab": "/knowledge/search"}}
 """Parts that the navigation shows below another one."""
 
 OWNERS_ONLY = {"People"}

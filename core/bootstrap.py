@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from core.answering.aftercare import Aftercare
 from core.answering.engine import Engine
+from core.answering.lab import SearchLab
 from core.answering.language_models.connections import Connections
 from core.answering.presence import Presence
 from core.answering.replay import Replayer
@@ -19,11 +20,12 @@ from core.answering.turns.durability import Ledger
 from core.answering.turns.memories import Condenser, Memories
 from core.answering.turns.runner import Limits, TurnRunner
 from core.domain.conversation import Mode
-from core.errors import StorageError
+from core.errors import InputError, StorageError
 from core.knowledge.collect import Collector
 from core.knowledge.curate import Curator
 from core.knowledge.defaults import default_sources
 from core.knowledge.evaluation.evaluate import Evaluator
+from core.knowledge.evaluation.questionnaire import Questionnaire
 from core.knowledge.gathering.fetch import Fetcher
 from core.knowledge.gathering.gather import Gatherer
 from core.knowledge.index.dense import IndexPlace
@@ -50,7 +52,9 @@ from core.storage.audit import Audit
 from core.storage.channels import Channels
 from core.storage.engine import Database
 from core.storage.executors import Executors
+from core.storage.golden import GoldenQuestions
 from core.storage.library import Library
+from core.storage.measurements import Measurements
 from core.storage.migrate import migrate
 from core.storage.reviews import Reviews
 from core.storage.runs import Runs
@@ -80,8 +84,11 @@ class Services:
     runs: Runs
     gatherer: Gatherer
     curator: Curator
+    questionnaire: Questionnaire
+    measurements: Measurements
     evaluator: Evaluator
     retriever: Retriever
+    lab: SearchLab
     refresher: Refresher
     answering: AnsweringService
     presence: Presence
@@ -124,7 +131,8 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
     retriever = Retriever(versions, models, place, settings.address, reranker)
     fetcher = Fetcher(contact=settings.public_url or "")
     gatherer = Gatherer(fetcher, settings.var_dir / "repositories")
-    evaluator = Evaluator(versions, retriever, settings.golden_file, settings.golden_tolerance)
+    questionnaire = Questionnaire(GoldenQuestions(database), library, audit, settings.golden_file)
+    evaluator = Evaluator(versions, retriever, questionnaire, settings.golden_tolerance)
     worker = BuildWorker(settings.model_dir, place, settings.var_dir / "work")
     indexer = Indexer(
         library,
@@ -167,6 +175,8 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
 
     with suppress(StorageError):  # whoever needs the database says what is wrong with it
         await sources.begin_with(default_sources(settings.sources_file, settings.knowledge_dir))
+    with suppress(StorageError, InputError):  # a file that cannot be read is told by the next evaluation
+        await questionnaire.begin()
 
     schedule = RefreshSchedule(refresher, sources, settings.refresh_cron)
     services = Services(
@@ -180,8 +190,11 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         runs=runs,
         gatherer=gatherer,
         curator=Curator(sources, library, gatherer, grace, audit),
+        questionnaire=questionnaire,
+        measurements=Measurements(database),
         evaluator=evaluator,
         retriever=retriever,
+        lab=SearchLab(versions, retriever),
         refresher=refresher,
         answering=answering,
         presence=presence,

@@ -46,6 +46,10 @@ class UnknownVersion(InputError):
     """No index version has this id, or it is not in the state that was asked for."""
 
 
+class UnknownGoldenQuestion(InputError):
+    """No golden question has this id."""
+
+
 class StorageError(AssistantError):
     """The database cannot be used right now; what it holds is untouched."""
 

@@ -3,6 +3,7 @@
 from nicegui import ui
 
 from admin.components.answer import answer_view, question_view
+from admin.components.golden import golden_button
 from admin.components.moments import count, moment
 from admin.pages.sessions import place
 from admin.theme import empty, frame, heading
@@ -26,8 +27,9 @@ def add_pages(services: Services) -> None:
                 return
             _head(session)
             with ui.element("div").classes("transcript"):
-                for message in await services.sessions.transcript(session.key):
+                for message in (transcript := await services.sessions.transcript(session.key)):
                     _message(message, services.settings.address)
+                    golden_button(services, message, transcript)
 
 
 def _head(session: Session) -> None:

@@ -107,7 +107,7 @@ async def _asked(services: Services, version: IndexVersion) -> list[Outcome]:
     if not outcomes:
         raise InputError(
             f"None of the golden questions is about a page of version {version.id[-8:]}; nothing was measured. "
-            "GOLDEN_FILE names the file of questions."
+            "Add questions on the page Evaluation of the console, or begin with those of a GOLDEN_FILE."
         )
     return outcomes
 

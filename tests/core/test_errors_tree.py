@@ -18,6 +18,7 @@ FATES = {
     "UnknownSource": False,
     "NameTaken": False,
     "UnknownVersion": False,
+    "UnknownGoldenQuestion": False,
     "StorageError": True,
     "SchemaOutdated": False,
     "StorageFull": False,
