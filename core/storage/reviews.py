@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.domain.channels import Draft, DraftState, Fault, Feedback, Verdict
+from core.storage.counts import counted_anew, session_of_message
 from core.storage.engine import Database
 from core.storage.ids import now
 from core.storage.models import DraftRow, EscalationRow, FeedbackRow
@@ -26,6 +27,8 @@ class Reviews:
             changed = await db.scalars(update(FeedbackRow).where(*theirs).values(**values).returning(FeedbackRow.id))
             if not changed.all():
                 db.add(FeedbackRow(message_id=feedback.message_id, author=feedback.author, **values))
+            await db.flush()
+            await db.execute(counted_anew(session_of_message(feedback.message_id)))
 
     async def of(self, message_id: str) -> list[Feedback]:
         """All verdicts on an answer."""
@@ -73,6 +76,8 @@ class Reviews:
         try:
             async with self._database.begin() as db:
                 db.add(row)
+                await db.flush()
+                await db.execute(counted_anew(session_of_message(row.message_id)))
         except IntegrityError:
             return False
         return True
