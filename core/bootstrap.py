@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from core.answering.aftercare import Aftercare
 from core.answering.engine import Engine
+from core.answering.erasure import Erasure
 from core.answering.language_models.connections import Connections
 from core.answering.presence import Presence
 from core.answering.replay import Replayer
@@ -42,7 +43,9 @@ from core.operations.scheduler import RefreshSchedule
 from core.settings import Settings
 from core.storage.audit import Audit
 from core.storage.channels import Channels
+from core.storage.conversations import Conversations
 from core.storage.engine import Database
+from core.storage.erasure import Erasures
 from core.storage.executors import Executors
 from core.storage.library import Library
 from core.storage.migrate import migrate
@@ -51,6 +54,7 @@ from core.storage.runs import Runs
 from core.storage.sessions import Sessions
 from core.storage.sources import Sources
 from core.storage.spending import Spending
+from core.storage.transcripts import Transcripts
 from core.storage.turns import Turns
 from core.storage.versions import Versions
 
@@ -64,6 +68,8 @@ class Services:
 
     settings: Settings
     sessions: Sessions
+    conversations: Conversations
+    transcripts: Transcripts
     turns: Turns
     executors: Executors
     sources: Sources
@@ -79,6 +85,7 @@ class Services:
     presence: Presence
     aftercare: Aftercare
     audit: Audit
+    erasure: Erasure
     replayer: Replayer
     schedule: RefreshSchedule
     health: HealthChecks
@@ -146,7 +153,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         Limits(settings.turns_at_once, settings.crews_at_once, settings.turns_waiting),
         rules=presence.rules,
     )
-    answering = AnsweringService(sessions, turns, runner)
+    answering, audit = AnsweringService(sessions, turns, runner), Audit(database)
 
     with suppress(StorageError):  # whoever needs the database says what is wrong with it
         await sources.begin_with(default_sources(settings.sources_file, settings.knowledge_dir))
@@ -154,6 +161,8 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
     services = Services(
         settings=settings,
         sessions=sessions,
+        conversations=Conversations(database),
+        transcripts=Transcripts(database),
         turns=turns,
         executors=executors,
         sources=sources,
@@ -168,7 +177,8 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         answering=answering,
         presence=presence,
         aftercare=Aftercare(Reviews(database), turns, sessions),
-        audit=Audit(database),
+        audit=audit,
+        erasure=Erasure(Erasures(database), answering, audit),
         replayer=Replayer(turns, answering.warm_up),
         schedule=RefreshSchedule(refresher, settings.refresh_cron),
         health=HealthChecks(),

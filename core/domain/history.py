@@ -12,9 +12,6 @@ from core.domain.conversation import Message, Mode, Session
 MOST_WORDS = 16
 """Words of a search that are looked for; nobody means more."""
 
-PREFIX = 3
-"""Letters from which on the last word of a search may be the beginning of one: people search while they type."""
-
 AROUND = 60
 """Characters that an excerpt shows before the first word that was found; three times as many follow it."""
 
@@ -118,9 +115,7 @@ def excerpt(text: str, search: str) -> list[tuple[str, bool]]:
     line = " ".join(text.split())
     if not words:
         return [(line[: AROUND * 4], False)]
-    last = re.escape(words[-1]) + (r"[^\W_]*" if len(words[-1]) >= PREFIX else "")
-    either = "|".join([*(re.escape(word) for word in words[:-1]), last])
-    found = re.compile(rf"(?<![^\W_])({either})(?![^\W_])", re.IGNORECASE)
+    found = re.compile(rf"(?<![^\W_])({'|'.join(words)})(?![^\W_])", re.IGNORECASE)
     first = found.search(line)
     start = max(first.start() - AROUND, 0) if first else 0
     shown = line[start : start + AROUND * 4]

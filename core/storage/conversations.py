@@ -3,9 +3,9 @@
 Comes in: a filter and a place in the list. Goes out: domain nouns. Called by the console.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from sqlalchemy import ColumnElement, TextClause, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, TextClause, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.domain.conversation import Mode
@@ -18,6 +18,10 @@ from core.storage.search import Search
 Condition = ColumnElement[bool] | TextClause
 
 NEWEST = (SessionRow.updated_at.desc(), SessionRow.id.desc())
+OLDEST = (SessionRow.updated_at, SessionRow.id)
+
+WALK = "INDEXED BY ix_sessions_list"
+"""Left to itself, SQLite looks a platform up in the index of addresses and sorts half of all sessions."""
 
 
 class Conversations:
@@ -52,22 +56,23 @@ class Conversations:
         older_than: Cursor | None = None,
         newer_than: Cursor | None = None,
     ) -> list[Cursor]:
-        conditions = await self._conditions(db, wanted)
+        conditions: list[Condition] = list(_conditions(wanted))
+        few = bool(wanted.person)
+        if wanted.search.strip():
+            search = Search(wanted.search, embedded=self._database.embedded)
+            rare = await search.rare(db)
+            conditions.append(search.condition(rare=rare))
+            few = few or rare
         place = tuple_(SessionRow.updated_at, SessionRow.id)
         if older_than:
             conditions.append(place < (older_than.moment, older_than.id))
         if newer_than:
             conditions.append(place > (newer_than.moment, newer_than.id))
-        order = [column.asc() for column in (SessionRow.updated_at, SessionRow.id)] if newer_than else NEWEST
+        order = OLDEST if newer_than else NEWEST
         query = select(SessionRow.updated_at, SessionRow.id).where(*conditions).order_by(*order).limit(limit)
+        if not few:
+            query = query.with_hint(SessionRow, WALK, "sqlite")
         return [Cursor(moment, session_id) for moment, session_id in (await db.execute(query)).all()]
-
-    async def _conditions(self, db: AsyncSession, wanted: SessionFilter) -> list[Condition]:
-        conditions: list[Condition] = list(_conditions(wanted))
-        if wanted.search.strip():
-            search = Search(wanted.search, embedded=self._database.embedded)
-            conditions.append(await search.condition(db))
-        return conditions
 
     async def _listed(self, db: AsyncSession, wanted: SessionFilter, ids: Sequence[str]) -> list[Listed]:
         counts = select(func.count()).where(MessageRow.session_id == SessionRow.id).scalar_subquery()
@@ -78,29 +83,46 @@ class Conversations:
         return [_listed(row, count, hits.get(row.id, "")) for row, count in rows]
 
 
-def _conditions(wanted: SessionFilter) -> list[ColumnElement[bool]]:
-    """All but the search, over the columns of one index."""
+def _conditions(wanted: SessionFilter) -> Iterator[ColumnElement[bool]]:
+    """All but the search: where, by whom and when, and how it went, over the columns of one index."""
+    yield from _circumstances(wanted)
     row = SessionRow
-    asked = select(MessageRow.session_id).where(MessageRow.author == wanted.person, MessageRow.author != "")
-    opinions = {
-        Opinion.HELPFUL: row.helpful > 0,
-        Opinion.NOT_HELPFUL: row.unhelpful > 0,
-        Opinion.NONE: (row.helpful == 0) & (row.unhelpful == 0),
-    }
-    checked: list[tuple[object, ColumnElement[bool]]] = [
-        (wanted.platform, row.platform == wanted.platform),
-        (wanted.channel, row.channel == wanted.channel),
-        (wanted.person, row.id.in_(asked)),
-        (wanted.mode, (row.crews if wanted.mode is Mode.CREW else row.agents) > 0),
-        (wanted.opinion, opinions[wanted.opinion or Opinion.NONE]),
-        (wanted.covered is not None, (row.uncovered == 0) if wanted.covered else (row.uncovered > 0)),
-        (wanted.escalated, row.escalated > 0),
-        (wanted.failed, row.failed > 0),
-        (wanted.cost_over, row.cost > wanted.cost_over),
-        (wanted.since, row.updated_at >= wanted.since),
-        (wanted.until, row.updated_at < wanted.until),
-    ]
-    return [condition for matters, condition in checked if matters]
+    if wanted.mode:
+        yield (row.crews if wanted.mode is Mode.CREW else row.agents) > 0
+    if wanted.opinion:
+        yield _thought(wanted.opinion)
+    if wanted.covered is not None:
+        yield (row.uncovered == 0) if wanted.covered else (row.uncovered > 0)
+    if wanted.escalated:
+        yield row.escalated > 0
+    if wanted.failed:
+        yield row.failed > 0
+    if wanted.cost_over:
+        yield row.cost > wanted.cost_over
+
+
+def _circumstances(wanted: SessionFilter) -> Iterator[ColumnElement[bool]]:
+    row = SessionRow
+    if wanted.platform:
+        yield row.platform == wanted.platform
+    if wanted.channel:
+        yield row.channel == wanted.channel
+    if wanted.person:
+        yield row.id.in_(_asked_by(wanted.person))
+    if wanted.since:
+        yield row.updated_at >= wanted.since
+    if wanted.until:
+        yield row.updated_at < wanted.until
+
+
+def _asked_by(person: str) -> Select[str]:
+    return select(MessageRow.session_id).where(MessageRow.author == person, MessageRow.author != "")
+
+
+def _thought(opinion: Opinion) -> ColumnElement[bool]:
+    if opinion is Opinion.NONE:
+        return (SessionRow.helpful == 0) & (SessionRow.unhelpful == 0)
+    return (SessionRow.helpful if opinion is Opinion.HELPFUL else SessionRow.unhelpful) > 0
 
 
 def _listed(row: SessionRow, count: int, hit: str) -> Listed:

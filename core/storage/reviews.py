@@ -6,11 +6,12 @@ Comes in: ids of answers and of people. Goes out: domain nouns. Called by `core.
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
-from core.domain.channels import Draft, DraftState, Fault, Feedback, Verdict
+from core.domain.channels import Draft, DraftState, Feedback
 from core.storage.counts import counted_anew, session_of_message
 from core.storage.engine import Database
 from core.storage.ids import now
 from core.storage.models import DraftRow, EscalationRow, FeedbackRow
+from core.storage.nouns import feedback_of
 
 
 class Reviews:
@@ -34,16 +35,7 @@ class Reviews:
         """All verdicts on an answer."""
         query = select(FeedbackRow).where(FeedbackRow.message_id == message_id).order_by(FeedbackRow.id)
         async with self._database.read() as db:
-            return [
-                Feedback(
-                    row.message_id,
-                    row.author,
-                    Verdict(row.verdict),
-                    Fault(row.fault) if row.fault else None,
-                    row.comment,
-                )
-                for row in await db.scalars(query)
-            ]
+            return [feedback_of(row) for row in await db.scalars(query)]
 
     async def escalate(self, message_id: str, author: str) -> bool:
         """Notes that a human is needed; False when somebody said so before."""

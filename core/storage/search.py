@@ -1,10 +1,9 @@
 """The search over what was said: conditions for lists of sessions, and the messages in which its words stand.
 
-Comes in: what somebody typed. Goes out: conditions and statements for SQLite (FTS5) and for Postgres (tsvector). The
-table `said` is made and kept by the migrations: the models do not know it. Used by `core.storage.conversations`.
-
-Rare words are looked up, and the sessions that have them put in order. Common ones stand nearly everywhere: there the
-sessions are gone through in their order, and each is asked whether it has them.
+Comes in: what somebody typed; its words are found whole. Goes out: conditions for SQLite (FTS5) and for Postgres
+(tsvector). The migrations make the table `said` and its triggers keep it; the models do not know it. Used by
+`core.storage.conversations`. Rare words are looked up, and the sessions that have them put in order. Common ones stand
+nearly everywhere: there the sessions are gone through in their order, and each is asked whether it has them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import Any
 from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.domain.history import PREFIX, words_of
+from core.domain.history import words_of
 
 RARE = 4_000
 """Messages in which words may stand to be rare."""
@@ -59,20 +58,20 @@ class Search:
         self.empty = not words
         """Whether nothing was typed that could have been said."""
         self._statements = ON_SQLITE if embedded else ON_POSTGRES
-        if embedded:
-            quoted, prefix, between = [f'"{word}"' for word in words], "*", " "
-        else:
-            quoted, prefix, between = [f"'{word}'" for word in words], ":*", " & "
-        if words and len(words[-1]) >= PREFIX:
-            quoted[-1] += prefix
-        self._words = between.join(quoted)
+        self._words = " ".join(f'"{word}"' for word in words) if embedded else " & ".join(f"'{word}'" for word in words)
 
-    async def condition(self, db: AsyncSession) -> TextClause:
+    async def rare(self, db: AsyncSession) -> bool:
+        """Whether the words stand in few messages, or in none."""
+        if self.empty:
+            return True
+        hits = await db.scalar(text(self._statements["hits"]), {"words": self._words, "most": RARE + 1})
+        return (hits or 0) <= RARE
+
+    def condition(self, *, rare: bool) -> TextClause:
         """The condition under which a session has all words in one of its messages, or in its heading."""
         if self.empty:
             return text("1 = 0")
-        hits = await db.scalar(text(self._statements["hits"]), {"words": self._words, "most": RARE + 1})
-        return text(self._statements["common" if (hits or 0) > RARE else "rare"]).bindparams(words=self._words)
+        return text(self._statements["rare" if rare else "common"]).bindparams(words=self._words)
 
     async def found(self, db: AsyncSession, sessions: Sequence[str]) -> dict[str, str]:
         """Of each of the sessions, the first message in which the words stand."""

@@ -42,11 +42,10 @@ from core.storage.nouns import (
     citation_columns,
     columns_of,
     question_of,
+    title_of,
     tool_call_columns,
     trace_of,
 )
-
-TITLE_LENGTH = 120
 
 MEMORY_MESSAGES = 80
 """Recent messages that a turn looks at, at most; those that do not fit are condensed before there are so many."""
@@ -314,7 +313,7 @@ def _next_turn(db: Session, question: Question) -> tuple[str, int]:
     known = db.execute(_NEXT_TURN, {**here, "moment": now(), "agent": 1 - crew, "crew": crew})
     if row := known.one_or_none():
         return row.id, row.turns
-    session_id, title = new_id(), " ".join(question.text.split())[:TITLE_LENGTH]
+    session_id, title = new_id(), title_of(question.text)
     counted = {"turns": 1, "agents": 1 - crew, "crews": crew}
     db.execute(_NEW_SESSION, {"id": session_id, "title": title, **counted, **address})
     return session_id, 1

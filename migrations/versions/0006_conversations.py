@@ -2,8 +2,8 @@
 
 `said` holds the words of every message and of the heading of every session: a full-text table on SQLite, vectors with a
 GIN index on Postgres. Triggers keep it, so that whatever is deleted is found no more. On SQLite `said` knows its rows
-by number alone: that of the session (`said_sessions`), its turn, and who spoke. SQLite drops the triggers of a table that
-is built anew: a migration that does so with `sessions` or `messages` has to create them again.
+by number alone: that of the session (`said_sessions`), its turn, and who spoke. SQLite drops the triggers of a table
+that is built anew: a migration that does so with `sessions` or `messages` has to create them again.
 """
 
 import sqlalchemy as sa
@@ -14,25 +14,18 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-COUNTED = ("agents", "crews", "uncovered", "failed", "helpful", "unhelpful", "escalated", "cost")
-
-COUNT = """
-UPDATE sessions SET
-    agents = (SELECT count(*) FROM messages AS m WHERE m.session_id = sessions.id AND m.role = 'user'
-        AND m.mode = 'agent'),
-    crews = (SELECT count(*) FROM messages AS m WHERE m.session_id = sessions.id AND m.role = 'user'
-        AND m.mode = 'crew'),
-    uncovered = (SELECT count(*) FROM messages AS m WHERE m.session_id = sessions.id AND m.role = 'assistant'
-        AND NOT m.covered),
-    failed = (SELECT count(*) FROM messages AS m WHERE m.session_id = sessions.id AND m.status = 'failed'),
-    helpful = (SELECT count(*) FROM feedback AS f JOIN messages AS m ON m.id = f.message_id
-        WHERE m.session_id = sessions.id AND f.verdict = 'helpful'),
-    unhelpful = (SELECT count(*) FROM feedback AS f JOIN messages AS m ON m.id = f.message_id
-        WHERE m.session_id = sessions.id AND f.verdict = 'not_helpful'),
-    escalated = (SELECT count(*) FROM escalations AS e JOIN messages AS m ON m.id = e.message_id
-        WHERE m.session_id = sessions.id),
-    cost = (SELECT coalesce(sum(m.cost), 0) FROM messages AS m WHERE m.session_id = sessions.id)
-"""
+NUMBER = "(SELECT count(CASE WHEN {0} THEN 1 END) FROM messages AS m{1} WHERE m.session_id = sessions.id)"
+FEEDBACK = " JOIN feedback AS f ON f.message_id = m.id"
+COUNTS = {
+    "agents": NUMBER.format("m.role = 'user' AND m.mode = 'agent'", ""),
+    "crews": NUMBER.format("m.role = 'user' AND m.mode = 'crew'", ""),
+    "uncovered": NUMBER.format("m.role = 'assistant' AND NOT m.covered", ""),
+    "failed": NUMBER.format("m.status = 'failed'", ""),
+    "helpful": NUMBER.format("f.verdict = 'helpful'", FEEDBACK),
+    "unhelpful": NUMBER.format("f.verdict = 'not_helpful'", FEEDBACK),
+    "escalated": NUMBER.format("true", " JOIN escalations AS e ON e.message_id = m.id"),
+    "cost": "(SELECT coalesce(sum(m.cost), 0) FROM messages AS m WHERE m.session_id = sessions.id)",
+}
 
 HEADING = "{0}title || ' ' || {0}channel || ' ' || {0}thread"
 SESSION = "(SELECT number << 20 FROM said_sessions WHERE session_id = {0}id)"
@@ -114,12 +107,12 @@ POSTGRES_AWAY = (
 
 
 def upgrade() -> None:
-    for name in COUNTED:
+    for name in COUNTS:
         kind = sa.BigInteger() if name == "cost" else sa.Integer()
         op.add_column("sessions", sa.Column(name, kind, nullable=False, server_default="0"))
-    op.execute(COUNT)
+    op.execute(f"UPDATE sessions SET {', '.join(f'{name} = {count}' for name, count in COUNTS.items())}")  # noqa: S608
     op.drop_index("ix_sessions_updated_at", "sessions")
-    op.create_index("ix_sessions_list", "sessions", ["updated_at", "id", "platform", "channel", *COUNTED])
+    op.create_index("ix_sessions_list", "sessions", ["updated_at", "id", "platform", "channel", *COUNTS])
     asked = sa.text("author <> ''")
     op.create_index(
         "ix_messages_author", "messages", ["author", "session_id"], sqlite_where=asked, postgresql_where=asked
@@ -132,7 +125,7 @@ def downgrade() -> None:
     op.drop_index("ix_messages_author", "messages")
     op.drop_index("ix_sessions_list", "sessions")
     op.create_index("ix_sessions_updated_at", "sessions", ["updated_at"])
-    for name in COUNTED:
+    for name in COUNTS:
         op.execute(f"ALTER TABLE sessions DROP COLUMN {name}")
 
 
