@@ -19,6 +19,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from starlette.types import Lifespan
 
 from admin.auth import ConsoleAccess
+from admin.exports import add_exports
 from admin.guard import HOME, MOUNT, STATIC, Guard
 from admin.login import add_login
 from admin.pages import channels, compare, document, health, knowledge, lost, playground, sessions, sources, transcript
@@ -33,6 +34,7 @@ def mount_console(app: FastAPI, services: Services, access: ConsoleAccess) -> No
     console.add_static_files(STATIC, Path(__file__).parent / "static")
     console.add_api_route("/", _home, methods=["GET"], include_in_schema=False)
     add_login(console, access)
+    add_exports(services)
     for page in (sessions, transcript, playground, knowledge, document, compare, sources, channels, health, lost):
         page.add_pages(services)
     _protect(console, access, https=services.settings.address.startswith("https://"))

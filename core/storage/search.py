@@ -60,18 +60,12 @@ class Search:
         self._statements = ON_SQLITE if embedded else ON_POSTGRES
         self._words = " ".join(f'"{word}"' for word in words) if embedded else " & ".join(f"'{word}'" for word in words)
 
-    async def rare(self, db: AsyncSession) -> bool:
-        """Whether the words stand in few messages, or in none."""
-        if self.empty:
-            return True
-        hits = await db.scalar(text(self._statements["hits"]), {"words": self._words, "most": RARE + 1})
-        return (hits or 0) <= RARE
-
-    def condition(self, *, rare: bool) -> TextClause:
+    async def condition(self, db: AsyncSession) -> TextClause:
         """The condition under which a session has all words in one of its messages, or in its heading."""
         if self.empty:
             return text("1 = 0")
-        return text(self._statements["rare" if rare else "common"]).bindparams(words=self._words)
+        hits = await db.scalar(text(self._statements["hits"]), {"words": self._words, "most": RARE + 1})
+        return text(self._statements["common" if (hits or 0) > RARE else "rare"]).bindparams(words=self._words)
 
     async def found(self, db: AsyncSession, sessions: Sequence[str]) -> dict[str, str]:
         """Of each of the sessions, the first message in which the words stand."""
