@@ -19,6 +19,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from starlette.types import Lifespan
 
 from admin.auth import ConsoleAccess
+from admin.exports import add_exports
 from admin.guard import HOME, MOUNT, STATIC, Guard
 from admin.identity import IdentityProvider
 from admin.login import add_login
@@ -70,6 +71,7 @@ def mount_console(app: FastAPI, services: Services, access: ConsoleAccess) -> No
     console.add_static_files(STATIC, Path(__file__).parent / "static")
     console.add_api_route("/", _home, methods=["GET"], include_in_schema=False)
     add_login(console, access, services.people, IdentityProvider(settings) if settings.oidc_issuer else None)
+    add_exports(services)
     for page in PAGES:
         page.add_pages(services)
     _protect(console, access, services)

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from core.answering.aftercare import Aftercare
 from core.answering.engine import Engine
+from core.answering.erasure import Erasure
 from core.answering.lab import SearchLab
 from core.answering.language_models.connections import Connections
 from core.answering.presence import Presence
@@ -50,7 +51,9 @@ from core.settings import Settings
 from core.storage.api_keys import ApiKeys
 from core.storage.audit import Audit
 from core.storage.channels import Channels
+from core.storage.conversations import Conversations
 from core.storage.engine import Database
+from core.storage.erasure import Erasures
 from core.storage.executors import Executors
 from core.storage.golden import GoldenQuestions
 from core.storage.library import Library
@@ -62,6 +65,7 @@ from core.storage.sessions import Sessions
 from core.storage.sources import Sources
 from core.storage.spending import Spending
 from core.storage.tally import Tallies
+from core.storage.transcripts import Transcripts
 from core.storage.turns import Turns
 from core.storage.users import Users
 from core.storage.versions import Versions
@@ -76,6 +80,8 @@ class Services:
 
     settings: Settings
     sessions: Sessions
+    conversations: Conversations
+    transcripts: Transcripts
     turns: Turns
     executors: Executors
     sources: Sources
@@ -96,6 +102,7 @@ class Services:
     audit: Audit
     people: People
     keys: Keys
+    erasure: Erasure
     replayer: Replayer
     schedule: RefreshSchedule
     tally: TallyService
@@ -171,7 +178,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         Limits(settings.turns_at_once, settings.crews_at_once, settings.turns_waiting),
         rules=presence.rules,
     )
-    answering = AnsweringService(sessions, turns, runner)
+    answering, audit = AnsweringService(sessions, turns, runner), Audit(database)
 
     with suppress(StorageError):  # whoever needs the database says what is wrong with it
         await sources.begin_with(default_sources(settings.sources_file, settings.knowledge_dir))
@@ -182,6 +189,8 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
     services = Services(
         settings=settings,
         sessions=sessions,
+        conversations=Conversations(database),
+        transcripts=Transcripts(database),
         turns=turns,
         executors=executors,
         sources=sources,
@@ -202,6 +211,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         audit=audit,
         people=People(Users(database), audit),
         keys=Keys(ApiKeys(database), audit),
+        erasure=Erasure(Erasures(database), answering, audit),
         replayer=Replayer(turns, answering.warm_up),
         schedule=schedule,
         tally=TallyService(Tallies(database)),

@@ -14,7 +14,7 @@ from admin.components.sources import local_address
 from admin.components.status import StatusLine
 from admin.permissions import editing
 from core.bootstrap import Services
-from core.domain.conversation import Answer, Message
+from core.domain.conversation import Answer
 from core.domain.golden import GoldenQuestion, Origin
 from core.errors import AssistantError
 
@@ -118,15 +118,8 @@ class GoldenForm:
         self._gold.value = "\n".join(pages if page in pages else [*pages, page])
 
 
-def golden_button(services: Services, message: Message, transcript: Sequence[Message]) -> None:
-    """Below a question of a transcript: the button that makes it a golden one, with the pages that were cited."""
-    if message.role == "user":
-        answer = next((other.answer for other in transcript if other.turn == message.turn and other.answer), None)
-        GoldenMaker(services, message.text, answer).show()
-
-
 class GoldenMaker:
-    """The button, and where it says what came of it."""
+    """Makes a golden one of a question that somebody asked: the button, and where it says what came of it."""
 
     def __init__(self, services: Services, question: str, answer: Answer | None) -> None:
         self._services = services
