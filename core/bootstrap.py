@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from core.answering.aftercare import Aftercare
+from core.answering.cards import CardDesk
 from core.answering.engine import Engine
+from core.answering.errands import ErrandDesk
+from core.answering.gaps import GapKeeper
 from core.answering.language_models.connections import Connections
 from core.answering.presence import Presence
 from core.answering.replay import Replayer
@@ -41,9 +44,12 @@ from core.operations.health import HealthChecks
 from core.operations.scheduler import RefreshSchedule
 from core.settings import Settings
 from core.storage.audit import Audit
+from core.storage.cards import Cards
 from core.storage.channels import Channels
 from core.storage.engine import Database
+from core.storage.errands import Errands
 from core.storage.executors import Executors
+from core.storage.gaps import Gaps
 from core.storage.library import Library
 from core.storage.migrate import migrate
 from core.storage.reviews import Reviews
@@ -79,6 +85,9 @@ class Services:
     presence: Presence
     aftercare: Aftercare
     audit: Audit
+    gaps: GapKeeper
+    cards: CardDesk
+    errands: ErrandDesk
     replayer: Replayer
     schedule: RefreshSchedule
     health: HealthChecks
@@ -121,6 +130,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         place=place,
         evaluator=evaluator,
     )
+    audit, gaps = Audit(database), Gaps(database)
     grace = timedelta(days=settings.gone_days)
     collector = Collector(sources, library, gatherer, grace)
     refresher = Refresher(runs, collector, indexer, Switchboard(library, versions, indexer, place))
@@ -151,6 +161,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
     with suppress(StorageError):  # whoever needs the database says what is wrong with it
         await sources.begin_with(default_sources(settings.sources_file, settings.knowledge_dir))
 
+    gap_keeper = GapKeeper(gaps, embedder, audit)
     services = Services(
         settings=settings,
         sessions=sessions,
@@ -168,9 +179,12 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         answering=answering,
         presence=presence,
         aftercare=Aftercare(Reviews(database), turns, sessions),
-        audit=Audit(database),
+        audit=audit,
+        gaps=gap_keeper,
+        cards=CardDesk(Cards(database), gaps, sources, library, versions=versions, refresher=refresher, audit=audit),
+        errands=ErrandDesk(Errands(database), turns, audit),
         replayer=Replayer(turns, answering.warm_up),
-        schedule=RefreshSchedule(refresher, settings.refresh_cron),
+        schedule=RefreshSchedule(refresher, settings.refresh_cron, gap_keeper.catch_up),
         health=HealthChecks(),
     )
     _register_checks(services, database, place)

@@ -1,10 +1,12 @@
-"""Says when the index is refreshed. APScheduler keeps the time; the refresher does the work.
+"""Says when the index is refreshed and questions are put into gaps. APScheduler keeps the time; others do the work.
 
-Comes in: five cron fields from REFRESH_CRON, in UTC. Goes out: calls of `Refresher.finished("schedule")`.
+Comes in: five cron fields from REFRESH_CRON, in UTC. Goes out: calls of `Refresher.finished("schedule")`, and every
+hour of what sorts questions.
 """
 
 import logging
 import re
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -25,8 +27,9 @@ _log = logging.getLogger(__name__)
 class RefreshSchedule:
     """The schedule of one process. Raises ConfigurationError for fields that cron would not take."""
 
-    def __init__(self, refresher: Refresher, cron: str) -> None:
+    def __init__(self, refresher: Refresher, cron: str, sort: Callable[[], Awaitable[None]] | None = None) -> None:
         self._refresher = refresher
+        self._sort = sort
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         if cron != "off":
             self._scheduler.add_job(
@@ -36,6 +39,10 @@ class RefreshSchedule:
                 max_instances=1,
                 coalesce=True,
                 misfire_grace_time=LATE_SECONDS,
+            )
+        if sort:
+            self._scheduler.add_job(
+                self._sort_questions, "interval", hours=1, id="gaps", max_instances=1, coalesce=True
             )
 
     def start(self) -> None:
@@ -59,6 +66,13 @@ class RefreshSchedule:
             _log.info("scheduled refresh: %s", run.status)
         except AssistantError as error:
             _log.error("scheduled refresh failed: %s", error)
+
+    async def _sort_questions(self) -> None:
+        assert self._sort is not None  # noqa: S101 - the job is there when it is
+        try:
+            await self._sort()
+        except AssistantError as error:
+            _log.error("questions could not be put into gaps: %s", error)
 
 
 def _trigger(cron: str) -> CronTrigger:

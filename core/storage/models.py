@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -87,6 +88,12 @@ class MessageRow(Base):
         UniqueConstraint("event_id", name="uq_messages_event_id"),
         UniqueConstraint("session_id", "turn", "role", name="uq_messages_turn"),
         Index("ix_messages_status", "status"),
+        Index(
+            "ix_messages_uncovered",
+            "reply_to",
+            sqlite_where=text("covered = 0"),
+            postgresql_where=text("covered = false"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
