@@ -21,7 +21,21 @@ from starlette.types import Lifespan
 from admin.auth import ConsoleAccess
 from admin.guard import HOME, MOUNT, STATIC, Guard
 from admin.login import add_login
-from admin.pages import channels, compare, document, health, knowledge, lost, playground, sessions, sources, transcript
+from admin.pages import (
+    cards,
+    channels,
+    compare,
+    document,
+    gap,
+    gaps,
+    health,
+    knowledge,
+    lost,
+    playground,
+    sessions,
+    sources,
+    transcript,
+)
 from admin.theme import MARK
 from core.bootstrap import Services
 
@@ -33,7 +47,21 @@ def mount_console(app: FastAPI, services: Services, access: ConsoleAccess) -> No
     console.add_static_files(STATIC, Path(__file__).parent / "static")
     console.add_api_route("/", _home, methods=["GET"], include_in_schema=False)
     add_login(console, access)
-    for page in (sessions, transcript, playground, knowledge, document, compare, sources, channels, health, lost):
+    shown = (
+        sessions,
+        transcript,
+        playground,
+        knowledge,
+        document,
+        compare,
+        sources,
+        gaps,
+        gap,
+        cards,
+        channels,
+        health,
+    )
+    for page in (*shown, lost):
         page.add_pages(services)
     _protect(console, access, https=services.settings.address.startswith("https://"))
     lifespan = app.router.lifespan_context

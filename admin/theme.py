@@ -24,6 +24,7 @@ NAVIGATION = {
     "Playground": "/playground",
     "Knowledge": "/knowledge",
     "Sources": "/sources",
+    "Gaps": "/gaps",
     "Channels": "/channels",
     "Health": "/health",
 }

@@ -58,6 +58,9 @@ class Actions:
 
     def show(self, source: Source, after_removal: Shown | None = None) -> None:
         """Switch and buttons. The folder that ships can only be switched off."""
+        if source.kind is SourceKind.CARDS:
+            ui.link("All cards", "/cards")
+            return
         with ui.element("div").classes("actions"):
             if source.name != SHIPPED:
                 edit = ui.button(icon="edit", on_click=partial(self._edit, source)).classes("quiet")

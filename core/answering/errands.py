@@ -8,7 +8,6 @@ not finish is taken again, so whatever a channel does for an errand must be the 
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 from core.domain.channels import DraftState
@@ -21,6 +20,7 @@ from core.storage.errands import Errands
 from core.storage.turns import Turns
 
 LOOK_SECONDS = 2.0
+"""How often the table is looked at for what another process handed in."""
 
 _log = logging.getLogger(__name__)
 
@@ -28,11 +28,13 @@ _log = logging.getLogger(__name__)
 class ErrandDesk:
     """Where errands are handed in, and fetched from."""
 
-    def __init__(self, errands: Errands, turns: Turns, audit: Audit) -> None:
+    def __init__(self, errands: Errands, turns: Turns, audit: Audit, *, look_seconds: float = LOOK_SECONDS) -> None:
         self._errands = errands
         self._turns = turns
         self._audit = audit
-        self._news = asyncio.Event()
+        self._look_seconds = look_seconds
+        self._handed_in = 0
+        self._pauses: set[asyncio.Task[None]] = set()
 
     async def ask_again(self, gap_id: str, examples: Sequence[GapExample]) -> int:
         """Has questions of a gap answered anew where they were asked, each once; gives how many will be.
@@ -70,7 +72,7 @@ class ErrandDesk:
     async def taken(self, platform: str) -> AsyncGenerator[Errand]:
         """The errands of a platform as they come, for ever; each is the caller's to `end`."""
         while True:
-            news = self._news
+            known = self._handed_in
             try:
                 errand = await self._errands.take(platform)
             except StorageError as error:
@@ -78,9 +80,8 @@ class ErrandDesk:
                 errand = None
             if errand:
                 yield errand
-                continue
-            with suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), LOOK_SECONDS)
+            elif known == self._handed_in:
+                await self._pause()
 
     async def question(self, errand: Errand) -> Question:
         """The question that an errand asks anew: in its thread, answered only if that can be done well now.
@@ -98,8 +99,16 @@ class ErrandDesk:
         await self._errands.end(errand.id, problem)
 
     def _tell(self) -> None:
-        news, self._news = self._news, asyncio.Event()
-        news.set()
+        self._handed_in += 1
+        for pause in self._pauses:
+            pause.cancel()
+
+    async def _pause(self) -> None:
+        """Waits for the time of the next look, or until something is handed in here."""
+        pause = asyncio.create_task(asyncio.sleep(self._look_seconds))
+        self._pauses.add(pause)
+        pause.add_done_callback(self._pauses.discard)
+        await asyncio.gather(pause, return_exceptions=True)
 
 
 def can_be_asked_again(example: GapExample) -> bool:

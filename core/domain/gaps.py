@@ -59,7 +59,10 @@ class Gap:
 
 @dataclass(frozen=True)
 class GapExample:
-    """A question of a gap. `again` is the status of it once it was asked anew in its thread, empty before."""
+    """A question of a gap. `again` is what became of it when it was asked anew in its thread, empty before.
+
+    That is `waiting`, the status of its turn, `nothing` when it was not covered again, or a sentence on what went wrong.
+    """
 
     question_id: str
     text: str

@@ -123,7 +123,7 @@ class Gaps:
             rows = (await db.execute(ordered)).all()
             ids = [row[0].id for row in rows]
             again = await db.execute(_asked_again(ids))
-            statuses = {message_id: status or "waiting" for message_id, status in again.all()}
+            statuses = {row.message_id: row.problem or row.status or _without_turn(row) for row in again.all()}
         return [_example(row, statuses) for row in rows]
 
     async def asked_since(self, gap_ids: Collection[str], since: datetime) -> dict[str, list[datetime]]:
@@ -224,10 +224,15 @@ def _asked_again(question_ids: Sequence[str]) -> Select[Any]:
     """What became of questions that were asked anew: their status, none while the errand waits."""
     again = aliased(MessageRow)
     return (
-        select(ErrandRow.message_id, again.status)
+        select(ErrandRow.message_id, ErrandRow.problem, ErrandRow.done_at, again.status)
         .outerjoin(again, again.event_id == ErrandRow.event_id)
         .where(ErrandRow.message_id.in_(question_ids), ErrandRow.kind == ErrandKind.ANSWER)
     )
+
+
+def _without_turn(row: Row[Any]) -> str:
+    """Of a question that was to be asked anew: not yet, or it was and its answer was withdrawn as not good enough."""
+    return "nothing" if row.done_at else "waiting"
 
 
 def _example(row: Row[Any], again: Mapping[str, str]) -> GapExample:
