@@ -61,7 +61,7 @@ class Gap:
 class GapExample:
     """A question of a gap. `again` is what became of it when it was asked anew in its thread, empty before.
 
-    That is `waiting`, the status of its turn, `nothing` when it was not covered again, or a sentence on what went wrong.
+    That is `waiting`, the status of its turn, `nothing` when it was not covered again, or a sentence on what failed.
     """
 
     question_id: str

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, Subquery, delete, false, func, insert, select, union, update
+from sqlalchemy import CompoundSelect, Row, Select, Subquery, delete, false, func, insert, select, union, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
+from sqlalchemy.sql.dml import Update
 
 from core.domain.channels import Verdict
 from core.domain.conversation import Manner
@@ -42,10 +43,10 @@ class Gaps:
     async def unsorted(self, limit: int) -> list[Unanswered]:
         """Questions without a good answer that are in no gap yet, the oldest answers first."""
         reply = aliased(MessageRow)
-        left = _bad_questions().except_(select(GapQuestionRow.question_id)).subquery()
+        sorted_in = select(GapQuestionRow.question_id).where(GapQuestionRow.question_id == MessageRow.id)
         query = (
             select(MessageRow.id, MessageRow.text, MessageRow.created_at, reply.created_at, TraceRow.body["query"])
-            .join(left, left.c[0] == MessageRow.id)
+            .where(MessageRow.id.in_(_bad_questions()), ~sorted_in.exists())
             .join(reply, reply.reply_to == MessageRow.id)
             .outerjoin(TraceRow, TraceRow.message_id == reply.id)
             .order_by(reply.id)
@@ -151,7 +152,7 @@ class Gaps:
         return [_gap(row, titles) for row in rows]
 
 
-def _bad_questions() -> Any:
+def _bad_questions() -> CompoundSelect[Any]:
     """The ids of questions whose answer was not good."""
     uncovered = select(MessageRow.reply_to).where(MessageRow.covered == false())
     unhelpful = (
@@ -163,7 +164,7 @@ def _bad_questions() -> Any:
     return union(uncovered, unhelpful, escalated)
 
 
-def _reopened(item: Placed) -> Any:
+def _reopened(item: Placed) -> Update:
     late = (GapRow.id == item.gap_id, GapRow.state == GapState.ANSWERED, GapRow.decided_at < item.question.answered_at)
     return update(GapRow).where(*late).values(state=GapState.OPEN)
 
