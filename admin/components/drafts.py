@@ -29,6 +29,7 @@ class DraftList:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._drafts: list[Draft] = []
+        self._problems: list[str] = []
 
     async def show(self) -> None:
         """Builds all of it; nothing while no draft waits."""
@@ -49,12 +50,16 @@ class DraftList:
         await self._listing.refresh()
 
     async def _look(self) -> None:
-        if await self._services.aftercare.drafts() != self._drafts:
+        drafts, problems = await self._services.aftercare.drafts(), await self._services.errands.problems()
+        if (drafts, problems) != (self._drafts, self._problems):
             await self._listing.refresh()
 
     @ui.refreshable_method
     async def _listing(self) -> None:
         self._drafts = await self._services.aftercare.drafts()
+        self._problems = await self._services.errands.problems()
+        for problem in self._problems:
+            ui.label(f"A draft could not be brought to its channel: {problem}").classes("reason problem")
         if not self._drafts:
             return
         with section("Drafts that wait for a decision"), ui.element("div").classes("rows"):

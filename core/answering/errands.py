@@ -9,18 +9,22 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from core.domain.channels import DraftState
 from core.domain.conversation import AWAITED, Manner, Question
-from core.domain.gaps import Errand, GapExample
+from core.domain.gaps import Errand, ErrandKind, GapExample
 from core.domain.people import acting
 from core.errors import StorageError, UnknownTurn
 from core.storage.audit import Audit
 from core.storage.errands import Errands
+from core.storage.ids import now
 from core.storage.turns import Turns
 
 LOOK_SECONDS = 2.0
 """How often the table is looked at for what another process handed in."""
+
+LATELY = timedelta(days=1)
 
 _log = logging.getLogger(__name__)
 
@@ -68,6 +72,10 @@ class ErrandDesk:
         await self._audit.note("draft.post" if post else "draft.discard", told.message_id, after={"state": state})
         self._tell()
         return True
+
+    async def problems(self) -> list[str]:
+        """Why drafts that were decided on lately could not be posted or marked, the latest first."""
+        return await self._errands.problems(ErrandKind.DRAFT, now() - LATELY)
 
     async def taken(self, platform: str) -> AsyncGenerator[Errand]:
         """The errands of a platform as they come, for ever; each is the caller's to `end`."""

@@ -4,7 +4,7 @@ Comes in: errands, from the console's process. Goes out: errands, for the proces
 `core.answering.errands`.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -63,6 +63,13 @@ class Errands:
         async with self._database.begin() as db:
             row = (await db.scalars(change)).one_or_none()
             return _errand(row) if row else None
+
+    async def problems(self, kind: ErrandKind, since: datetime) -> list[str]:
+        """Why errands of a kind could not be done since then, the latest first."""
+        failed = (ErrandRow.kind == kind, ErrandRow.problem != "", ErrandRow.done_at >= since)
+        async with self._database.read() as db:
+            query = select(ErrandRow.problem).where(*failed).order_by(ErrandRow.done_at.desc())
+            return list(await db.scalars(query))
 
     async def end(self, errand_id: str, problem: str = "") -> None:
         """Notes that an errand is done, or why it cannot be."""
