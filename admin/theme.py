@@ -24,6 +24,7 @@ MARK = (FOLDER / "mark.svg").read_text(encoding="utf-8").strip()
 NAVIGATION = {
     "Overview": "/overview",
     "Sessions": "/sessions",
+    "Gaps": "/gaps",
     "Knowledge": "/knowledge",
     "Evaluation": "/evaluation",
     "Playground": "/playground",
@@ -32,7 +33,7 @@ NAVIGATION = {
     "People": "/people",
 }
 
-WITHIN = {"Knowledge": {"Sources": "/sources", "Search lab": "/knowledge/search"}}
+WITHIN = {"Gaps": {"Cards": "/cards"}, "Knowledge": {"Sources": "/sources", "Search lab": "/knowledge/search"}}
 """Parts that the navigation shows below another one."""
 
 OWNERS_ONLY = {"People"}

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from core.answering.aftercare import Aftercare
+from core.answering.cards import CardDesk
 from core.answering.engine import Engine
 from core.answering.erasure import Erasure
+from core.answering.errands import ErrandDesk
+from core.answering.gaps import GapKeeper
 from core.answering.lab import SearchLab
 from core.answering.language_models.connections import Connections
 from core.answering.presence import Presence
@@ -50,11 +53,14 @@ from core.operations.tally import TallyService
 from core.settings import Settings
 from core.storage.api_keys import ApiKeys
 from core.storage.audit import Audit
+from core.storage.cards import Cards
 from core.storage.channels import Channels
 from core.storage.conversations import Conversations
 from core.storage.engine import Database
 from core.storage.erasure import Erasures
+from core.storage.errands import Errands
 from core.storage.executors import Executors
+from core.storage.gaps import Gaps
 from core.storage.golden import GoldenQuestions
 from core.storage.library import Library
 from core.storage.measurements import Measurements
@@ -103,6 +109,9 @@ class Services:
     people: People
     keys: Keys
     erasure: Erasure
+    gaps: GapKeeper
+    cards: CardDesk
+    errands: ErrandDesk
     replayer: Replayer
     schedule: RefreshSchedule
     tally: TallyService
@@ -150,6 +159,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         place=place,
         evaluator=evaluator,
     )
+    gaps = Gaps(database)
     grace = timedelta(days=settings.gone_days)
     collector = Collector(sources, library, gatherer, grace)
     refresher = Refresher(runs, collector, indexer, Switchboard(library, versions, indexer, place), audit)
@@ -186,6 +196,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         await questionnaire.begin()
 
     schedule = RefreshSchedule(refresher, sources, settings.refresh_cron)
+    gap_keeper = GapKeeper(gaps, embedder, audit)
     services = Services(
         settings=settings,
         sessions=sessions,
@@ -211,6 +222,9 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         audit=audit,
         people=People(Users(database), audit),
         keys=Keys(ApiKeys(database), audit),
+        gaps=gap_keeper,
+        cards=CardDesk(Cards(database), gaps, sources, library, versions=versions, refresher=refresher, audit=audit),
+        errands=ErrandDesk(Errands(database), turns, audit),
         erasure=Erasure(Erasures(database), answering, audit),
         replayer=Replayer(turns, answering.warm_up),
         schedule=schedule,
@@ -220,6 +234,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         inventory=Inventory(settings, database, sources, schedule, answering),
     )
     _register_checks(services, database, place)
+    services.schedule.also("sorting of questions into gaps", "29 * * * *", gap_keeper.catch_up)
     services.schedule.also("count of recent questions", "3 * * * *", services.tally.count_recent)
     services.schedule.also("count of all questions", "41 4 * * *", services.tally.count_all)
     alone = database.embedded and not settings.chroma_url  # then whoever holds VAR_DIR is the only one

@@ -38,6 +38,14 @@ class UnknownSource(InputError):
     """No source has this name."""
 
 
+class UnknownGap(InputError):
+    """No gap has this id: its questions were deleted, or it never was."""
+
+
+class UnknownCard(InputError):
+    """No knowledge card has this id."""
+
+
 class NameTaken(InputError):
     """Something else has this name already; nothing was stored."""
 

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from nicegui import ui
 
+from admin.components.drafts import DraftList
 from admin.components.status import StatusLine
 from admin.permissions import editing, may
 from admin.theme import empty, frame, heading, section
@@ -38,6 +39,7 @@ def add_pages(services: Services) -> None:
     async def channels_page() -> None:
         with frame("Channels", "Channels"):
             heading("Channels", "What holds in each channel; what is not set there is as in its workspace.")
+            await DraftList(services).show()
             places = await services.presence.places()
             if not places:
                 empty("No channels yet", "They appear here once somebody has asked something in Slack or Discord.")
@@ -119,7 +121,8 @@ class SettingsForm:
         own = self._own.get(name, "")
         with ui.element("div").classes("explained"):
             if name in CHOICES:
-                options = {"": f"as in the workspace ({holds})" if not own else "as in the workspace"}
+                above = "as in the workspace" if self._address.channel else "as by default"
+                options = {"": above if own else f"{above} ({holds})"}
                 options |= {str(choice): str(choice) for choice in CHOICES[name]}
                 self._fields[name] = ui.select(options, label=name, value=own).props("outlined stack-label")
             else:

@@ -62,6 +62,9 @@ class Actions:
 
     def show(self, source: Source, after_removal: Shown | None = None) -> None:
         """Switch and buttons, for those who may. The folder that ships can only be switched off."""
+        if source.kind is SourceKind.CARDS:
+            ui.link("All cards", "/cards")
+            return
         if not may(Role.EDITOR):
             return
         with ui.element("div").classes("actions"):

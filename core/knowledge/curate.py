@@ -53,6 +53,7 @@ class Curator:
     async def change(self, name: str, fields: Mapping[str, Any]) -> Source:
         """Gives a source other settings; those that are not named stay. Raises UnknownSource or InputError."""
         before = await self._sources.get(name)
+        _refuse_cards(before)
         changed = amend(before, fields)
         await self._sources.change(name, changed)
         await self._audit.note("source.change", name, before=_on_record(before), after=_on_record(changed))
@@ -61,6 +62,7 @@ class Curator:
     async def remove(self, name: str) -> int:
         """Forgets a source; gives the number of its pages, which leave at the next refresh. Raises UnknownSource."""
         source = await self._sources.get(name)
+        _refuse_cards(source)
         pages = (await self._sources.page_counts()).get(name, 0)
         await self._sources.remove(name)
         await self._audit.note("source.remove", name, before={**_on_record(source), "pages": pages})
@@ -107,6 +109,11 @@ class Curator:
         """A page would be lost when another source already has a page at its path."""
         if any(path.startswith(f"{name}/") for path in await self._library.held()):
             raise NameTaken(f"There are pages below {name}/ already, of another source. Choose another name.")
+
+
+def _refuse_cards(source: Source) -> None:
+    if source.kind is SourceKind.CARDS:
+        raise InputError(f"The source {source.name!r} is what was written in the console: change its cards one by one.")
 
 
 def propose(name: str, fields: Mapping[str, Any]) -> Source:

@@ -5,7 +5,7 @@ Called at start, by the scheduler, the command, `POST /index-docs` and the conso
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -13,6 +13,7 @@ from core.domain.knowledge import IndexVersion, Progress, RefreshRun, RunStatus,
 from core.domain.people import SERVICE, acting
 from core.errors import AssistantError, RefreshFailed, RefreshUnderWay
 from core.knowledge.collect import Collector
+from core.knowledge.index.worker import Tell
 from core.knowledge.indexer import Indexer
 from core.knowledge.rollback import Switchboard
 from core.storage.audit import Audit
@@ -43,6 +44,7 @@ class Refresher:
         self._progress = Progress("reading")
         self._news = asyncio.Condition()
         self._index = asyncio.Lock()
+        self._writing = asyncio.Lock()
 
     @property
     def running(self) -> bool:
@@ -88,6 +90,24 @@ class Refresher:
                 return item
         raise RefreshFailed("The refresh ended without a result.")  # pragma: no cover - the stream ends with a run
 
+    async def bring_in(self, trigger: str, paths: Sequence[str], tell: Tell) -> RefreshRun:
+        """Makes the live index say what the library says of these pages alone, on record as a refresh is.
+
+        It waits for no look at the sources, only while something else writes to the index. Raises RefreshFailed.
+        """
+        run = await self._runs.start(trigger)
+        try:
+            async with self._writing:
+                outcome = await self._indexer.bring_in(paths, tell)
+        except BaseException as error:  # cancelled or broken: the run must not stay open on record
+            await self._runs.finish(run, RunStatus.FAILED, reason=_said(error))
+            if isinstance(error, OSError):
+                raise RefreshFailed(_said(error), detail=repr(error)) from error
+            raise
+        return await self._runs.finish(
+            run, outcome.status, reason=outcome.reason, version=outcome.version, change=outcome.change
+        )
+
     async def roll_back(self, version_id: str | None = None) -> IndexVersion:
         """Takes the latest change of the index back, or goes back to an archived version; gives what is live then.
 
@@ -126,7 +146,8 @@ class Refresher:
         try:
             async with self._index:
                 problems = await self._collector.collect(self._tell, _wanted(trigger, only), afresh=rebuild)
-                outcome = await self._indexer.bring_up_to_date(self._tell, rebuild=rebuild)
+                async with self._writing:
+                    outcome = await self._indexer.bring_up_to_date(self._tell, rebuild=rebuild)
         except BaseException as error:  # cancelled or broken: the run must not stay open on record
             await self._finish(run, RunStatus.FAILED, reason=_said(error), problems=problems)
             raise
@@ -158,7 +179,7 @@ class Refresher:
     async def _by_hand(self, action: str, move: Callable[[], Awaitable[IndexVersion]]) -> IndexVersion:
         if self.running or self._index.locked():
             raise RefreshUnderWay("A refresh is under way. Wait until it has ended, then try again.")
-        async with self._index:
+        async with self._index, self._writing:
             before = await self._switchboard.live()
             live = await move()
         await self._audit.note(action, live.id, before=_state(before) if before else None, after=_state(live))

@@ -108,6 +108,12 @@ class MessageRow(Base):
         Index("ix_messages_status", "status"),
         Index("ix_messages_created_at", "created_at"),
         Index("ix_messages_author", "author", "session_id", sqlite_where=ASKED, postgresql_where=ASKED),
+        Index(
+            "ix_messages_uncovered",
+            "reply_to",
+            sqlite_where=text("covered = 0"),
+            postgresql_where=text("covered = false"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)

@@ -16,6 +16,8 @@ FATES = {
     "UnknownSession": False,
     "UnknownTurn": False,
     "UnknownSource": False,
+    "UnknownGap": False,
+    "UnknownCard": False,
     "NameTaken": False,
     "UnknownVersion": False,
     "UnknownGoldenQuestion": False,
