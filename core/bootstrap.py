@@ -43,7 +43,7 @@ from core.knowledge.retrieval.rerank import Reranker
 from core.knowledge.retrieval.retrieve import Retriever
 from core.knowledge.rollback import Switchboard
 from core.operations.attention import Attention
-from core.operations.endpoint import reach_model
+from core.operations.checks import register_checks
 from core.operations.health import HealthChecks
 from core.operations.inventory import Inventory
 from core.operations.keys import Keys
@@ -51,29 +51,19 @@ from core.operations.people import People
 from core.operations.scheduler import RefreshSchedule
 from core.operations.tally import TallyService
 from core.settings import Settings
-from core.storage.api_keys import ApiKeys
 from core.storage.audit import Audit
-from core.storage.cards import Cards
-from core.storage.channels import Channels
 from core.storage.conversations import Conversations
 from core.storage.engine import Database
-from core.storage.erasure import Erasures
-from core.storage.errands import Errands
 from core.storage.executors import Executors
-from core.storage.gaps import Gaps
-from core.storage.golden import GoldenQuestions
 from core.storage.library import Library
 from core.storage.measurements import Measurements
 from core.storage.migrate import migrate
-from core.storage.reviews import Reviews
 from core.storage.runs import Runs
 from core.storage.sessions import Sessions
 from core.storage.sources import Sources
-from core.storage.spending import Spending
-from core.storage.tally import Tallies
+from core.storage.stores import Stores
 from core.storage.transcripts import Transcripts
 from core.storage.turns import Turns
-from core.storage.users import Users
 from core.storage.versions import Versions
 
 GENERATION_2_THRESHOLD = 100
@@ -137,38 +127,81 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
     With `durable`, turns that processes which are gone left behind are taken over, and ours will be.
     """
     database = Database(settings.sqlalchemy_url)
-    sessions, turns, executors = Sessions(database), Turns(database), Executors(database)
-    sources, library, versions, runs = Sources(database), Library(database), Versions(database), Runs(database)
-    audit = Audit(database)
+    stores = Stores.over(database)
+    knowledge = await _open_knowledge(settings, stores)
+    connections = Connections()
+    presence, answering = _answering(settings, stores, knowledge.retriever, connections)
+    await _begin(settings, stores, knowledge)
+    services = _services(settings, database, stores, knowledge, presence=presence, answering=answering)
+    register_checks(
+        services.health,
+        settings=settings,
+        database=database,
+        place=knowledge.place,
+        retriever=knowledge.retriever,
+        schedule=services.schedule,
+    )
+    services.schedule.also("sorting of questions into gaps", "29 * * * *", services.gaps.catch_up)
+    services.schedule.also("count of recent questions", "3 * * * *", services.tally.count_recent)
+    services.schedule.also("count of all questions", "41 4 * * *", services.tally.count_all)
+    alone = database.embedded and not settings.chroma_url  # then whoever holds VAR_DIR is the only one
+    ledger = Ledger(settings.ledger_url, stores.executors, settings.var_dir, alone=alone) if durable else None
+    await answering.open(ledger)
+    try:
+        yield services
+    finally:
+        services.schedule.stop()
+        await services.tally.close()
+        await knowledge.refresher.stop()
+        knowledge.fetcher.close()
+        await answering.close()
+        await connections.close()
+        knowledge.retriever.close()
+        await database.close()
+
+
+@dataclass(frozen=True)
+class _Knowledge:
+    """What knows and refreshes."""
+
+    place: IndexPlace
+    embedder: Embedder
+    retriever: Retriever
+    fetcher: Fetcher
+    gatherer: Gatherer
+    questionnaire: Questionnaire
+    evaluator: Evaluator
+    refresher: Refresher
+
+
+async def _open_knowledge(settings: Settings, stores: Stores) -> _Knowledge:
     place = IndexPlace(settings.index_dir, settings.chroma_url)
     embedder = await asyncio.to_thread(Embedder, settings.model_dir)
     reranker = await asyncio.to_thread(Reranker, settings.rerank_model) if settings.rerank_model else None
     models = Models(embedder, settings.model_dir_of)
-    retriever = Retriever(versions, models, place, settings.address, reranker)
+    retriever = Retriever(stores.versions, models, place, settings.address, reranker)
     fetcher = Fetcher(contact=settings.public_url or "")
     gatherer = Gatherer(fetcher, settings.var_dir / "repositories")
-    questionnaire = Questionnaire(GoldenQuestions(database), library, audit, settings.golden_file)
-    evaluator = Evaluator(versions, retriever, questionnaire, settings.golden_tolerance)
-    worker = BuildWorker(settings.model_dir, place, settings.var_dir / "work")
+    questionnaire = Questionnaire(stores.golden, stores.library, stores.audit, settings.golden_file)
+    evaluator = Evaluator(stores.versions, retriever, questionnaire, settings.golden_tolerance)
     indexer = Indexer(
-        library,
-        versions,
+        stores.library,
+        stores.versions,
         retriever=retriever,
         embedder=embedder,
-        worker=worker,
+        worker=BuildWorker(settings.model_dir, place, settings.var_dir / "work"),
         place=place,
         evaluator=evaluator,
     )
-    gaps = Gaps(database)
-    grace = timedelta(days=settings.gone_days)
-    collector = Collector(sources, library, gatherer, grace)
-    refresher = Refresher(runs, collector, indexer, Switchboard(library, versions, indexer, place), audit)
+    collector = Collector(stores.sources, stores.library, gatherer, timedelta(days=settings.gone_days))
+    switchboard = Switchboard(stores.library, stores.versions, indexer, place)
+    refresher = Refresher(stores.runs, collector, indexer, switchboard, stores.audit)
+    return _Knowledge(place, embedder, retriever, fetcher, gatherer, questionnaire, evaluator, refresher)
 
-    health = HealthChecks()
-    reviews, spending = Reviews(database), Spending(database)
 
-    connections = Connections()
-
+def _answering(
+    settings: Settings, stores: Stores, retriever: Retriever, connections: Connections
+) -> tuple[Presence, AnsweringService]:
     def load_engines() -> dict[Mode, Engine]:
         from core.answering.engines import build_engines  # noqa: PLC0415 - seconds of imports; see that module
 
@@ -179,78 +212,84 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
 
         return build_condenser(settings, connections)
 
-    presence = Presence(Channels(database), sessions, turns, sources, retriever, audit=audit)
+    presence = Presence(stores.channels, stores.sessions, stores.turns, stores.sources, retriever, audit=stores.audit)
     runner = TurnRunner(
-        turns,
+        stores.turns,
         load_engines,
-        Memories(turns, load_condenser, settings.memory_tokens),
-        Budgets(spending, settings.budgets),
+        Memories(stores.turns, load_condenser, settings.memory_tokens),
+        Budgets(stores.spending, settings.budgets),
         Limits(settings.turns_at_once, settings.crews_at_once, settings.turns_waiting),
         rules=presence.rules,
     )
-    answering, audit = AnsweringService(sessions, turns, runner), Audit(database)
+    return presence, AnsweringService(stores.sessions, stores.turns, runner)
 
+
+async def _begin(settings: Settings, stores: Stores, knowledge: _Knowledge) -> None:
+    """Stores what there is to begin with, once."""
     with suppress(StorageError):  # whoever needs the database says what is wrong with it
-        await sources.begin_with(default_sources(settings.sources_file, settings.knowledge_dir))
+        await stores.sources.begin_with(default_sources(settings.sources_file, settings.knowledge_dir))
     with suppress(StorageError, InputError):  # a file that cannot be read is told by the next evaluation
-        await questionnaire.begin()
+        await knowledge.questionnaire.begin()
 
-    schedule = RefreshSchedule(refresher, sources, settings.refresh_cron)
-    gap_keeper = GapKeeper(gaps, embedder, audit)
-    services = Services(
+
+def _services(
+    settings: Settings,
+    database: Database,
+    stores: Stores,
+    knowledge: _Knowledge,
+    *,
+    presence: Presence,
+    answering: AnsweringService,
+) -> Services:
+    audit, health = stores.audit, HealthChecks()
+    schedule = RefreshSchedule(knowledge.refresher, stores.sources, settings.refresh_cron)
+    grace = timedelta(days=settings.gone_days)
+    return Services(
         settings=settings,
-        sessions=sessions,
-        conversations=Conversations(database),
-        transcripts=Transcripts(database),
-        turns=turns,
-        executors=executors,
-        sources=sources,
-        library=library,
-        versions=versions,
-        runs=runs,
-        gatherer=gatherer,
-        curator=Curator(sources, library, gatherer, grace, audit),
-        questionnaire=questionnaire,
-        measurements=Measurements(database),
-        evaluator=evaluator,
-        retriever=retriever,
-        lab=SearchLab(versions, retriever),
-        refresher=refresher,
+        sessions=stores.sessions,
+        conversations=stores.conversations,
+        transcripts=stores.transcripts,
+        turns=stores.turns,
+        executors=stores.executors,
+        sources=stores.sources,
+        library=stores.library,
+        versions=stores.versions,
+        runs=stores.runs,
+        gatherer=knowledge.gatherer,
+        curator=Curator(stores.sources, stores.library, knowledge.gatherer, grace, audit),
+        questionnaire=knowledge.questionnaire,
+        measurements=stores.measurements,
+        evaluator=knowledge.evaluator,
+        retriever=knowledge.retriever,
+        lab=SearchLab(stores.versions, knowledge.retriever),
+        refresher=knowledge.refresher,
         answering=answering,
         presence=presence,
-        aftercare=Aftercare(reviews, turns, sessions),
+        aftercare=Aftercare(stores.reviews, stores.turns, stores.sessions),
         audit=audit,
-        people=People(Users(database), audit),
-        keys=Keys(ApiKeys(database), audit),
-        gaps=gap_keeper,
-        cards=CardDesk(Cards(database), gaps, sources, library, versions=versions, refresher=refresher, audit=audit),
-        errands=ErrandDesk(Errands(database), turns, audit),
-        erasure=Erasure(Erasures(database), answering, audit),
-        replayer=Replayer(turns, answering.warm_up),
+        people=People(stores.users, audit),
+        keys=Keys(stores.api_keys, audit),
+        gaps=GapKeeper(stores.gaps, knowledge.embedder, audit),
+        cards=CardDesk(
+            stores.cards,
+            stores.gaps,
+            stores.sources,
+            stores.library,
+            versions=stores.versions,
+            refresher=knowledge.refresher,
+            audit=audit,
+        ),
+        errands=ErrandDesk(stores.errands, stores.turns, audit),
+        erasure=Erasure(stores.erasures, answering, audit),
+        replayer=Replayer(stores.turns, answering.warm_up),
         schedule=schedule,
-        tally=TallyService(Tallies(database)),
-        attention=Attention(health, sources, runs, settings, spending=spending, reviews=reviews),
+        tally=TallyService(stores.tallies),
+        attention=Attention(
+            health, stores.sources, stores.runs, settings, spending=stores.spending, reviews=stores.reviews
+        ),
         health=health,
-        inventory=Inventory(settings, database, sources, schedule, answering),
+        inventory=Inventory(settings, database, stores.sources, schedule, answering),
     )
-    _register_checks(services, database, place)
-    services.schedule.also("sorting of questions into gaps", "29 * * * *", gap_keeper.catch_up)
-    services.schedule.also("count of recent questions", "3 * * * *", services.tally.count_recent)
-    services.schedule.also("count of all questions", "41 4 * * *", services.tally.count_all)
-    alone = database.embedded and not settings.chroma_url  # then whoever holds VAR_DIR is the only one
-    ledger = Ledger(settings.ledger_url, executors, settings.var_dir, alone=alone) if durable else None
-    await answering.open(ledger)
-    try:
-        yield services
-    finally:
-        services.schedule.stop()
-        await services.tally.close()
-        await refresher.stop()
-        fetcher.close()
-        await answering.close()
-        await connections.close()
-        retriever.close()
-        await database.close()
 
 
 def settle() -> None:
@@ -260,39 +299,3 @@ def settle() -> None:
     gc.set_threshold(700, 10, GENERATION_2_THRESHOLD)
     with suppress(AttributeError, OSError):  # glibc alone keeps what was freed and can be asked for it
         ctypes.CDLL(None).malloc_trim(0)
-
-
-def _register_checks(services: Services, database: Database, place: IndexPlace) -> None:
-    settings = services.settings
-
-    async def check_database() -> str:
-        await database.ping()
-        return database.name
-
-    async def check_index() -> str:
-        await asyncio.to_thread(place.ping)
-        version = await services.retriever.check()
-        built = f"{version.created_at:%Y-%m-%d %H:%M} UTC"
-        return f"{version.passages} passages of {version.documents} pages, built {built}"
-
-    async def check_embedding() -> str:
-        await services.retriever.search("health", 1)
-        return settings.embedding_model
-
-    async def check_model() -> str:
-        if settings.model_endpoint is None:
-            return "none set up; answers are quoted from the knowledge base"
-        await reach_model(settings)
-        return f"{settings.llm_model} at {settings.model_endpoint[0]}"
-
-    async def check_scheduler() -> str | None:
-        if settings.refresh_cron == "off" or "scheduler" not in settings.roles:
-            return None
-        when = services.schedule.next_run
-        return f"next refresh {when:%Y-%m-%d %H:%M} UTC" if when else "not started"
-
-    services.health.add("database", check_database, needed=True)
-    services.health.add("index", check_index, needed=True)
-    services.health.add("embedding model", check_embedding, needed=True)
-    services.health.add("language model", check_model)
-    services.health.add("scheduler", check_scheduler)
