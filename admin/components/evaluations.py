@@ -106,7 +106,7 @@ class Evaluations:
 
 
 def _trend(runs: list[Measured]) -> None:
-    points = [f"{run.created_at:%d %b %H:%M}\n{run.version_id[-8:]}" for run in runs]
+    points = [f"{run.created_at:%d %b %H:%M}" for run in runs]
     scores = [Scores.from_dict(run.scores) for run in runs]
     trend("How well was found over time", points, {name: _values(scores, field) for field, name in SHOWN.items()})
     if len({run.questions for run in runs}) > 1:
