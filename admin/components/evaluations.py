@@ -108,7 +108,11 @@ class Evaluations:
 def _trend(runs: list[Measured]) -> None:
     points = [f"{run.created_at:%d %b %H:%M}" for run in runs]
     scores = [Scores.from_dict(run.scores) for run in runs]
-    trend("How well was found over time", points, {name: _values(scores, field) for field, name in SHOWN.items()})
+    trend(
+        "How well questions are found over time",
+        points,
+        {name: _values(scores, field) for field, name in SHOWN.items()},
+    )
     if len({run.questions for run in runs}) > 1:
         ui.label("The questions changed meanwhile: compare figures over the same questions only.").classes(
             "muted small"

@@ -20,7 +20,7 @@ from core.storage.ids import new_id
 BOTH = "both"
 
 NAMES = {Mode.AGENT: "Agent", Mode.CREW: "Crew"}
-CHOICES = {**NAMES, BOTH: "Side by side"}
+CHOICES = {**NAMES, BOTH: "Both"}
 
 EXAMPLES = (
     "How do I set up DVC with S3 remote storage?",
