@@ -89,7 +89,9 @@ class Settings(BaseSettings):
     var_dir: Path = Field(ROOT / "var", description="Folder for everything written at run time.")
     knowledge_dir: Path = Field(ROOT / "data" / "knowledge", description="Folder of the Markdown pages to index.")
     sources_file: Path = Field(ROOT / "data" / "sources.toml", description="Sources to begin with; edited later.")
-    golden_file: Path = Field(ROOT / "data" / "golden.jsonl", description="Questions that gate a new index version.")
+    golden_file: Path = Field(
+        ROOT / "data" / "golden.jsonl", description="Golden questions to begin with; edited later."
+    )
     golden_tolerance: float = Field(0.05, ge=0, le=1, description="How much worse a metric of a new version may be.")
     gone_days: float = Field(7, ge=0, description="Days that a page which is gone stays in the index.")
     embedding_model: str = Field(

@@ -3,6 +3,8 @@
 Comes in: services. Goes out: links to the runs and to the comparison of two versions.
 """
 
+from collections.abc import Collection
+
 from nicegui import ui
 
 from admin.components.moments import count, moment
@@ -93,7 +95,7 @@ class Evaluations:
         self._newest = runs[0].id
         if len(runs) > 1:
             _trend(runs[:CHARTED][::-1])
-        _comparison(runs, versions)
+        _comparison(versions.values())
         with ui.element("div").classes("rows"):
             for run in runs[: self._limit]:
                 _run(run, versions.get(run.version_id))
@@ -106,9 +108,13 @@ class Evaluations:
 
 
 def _trend(runs: list[Measured]) -> None:
-    points = [f"{run.created_at:%d %b %H:%M}\n{run.version_id[-8:]}" for run in runs]
+    points = [f"{run.created_at:%d %b %H:%M}" for run in runs]
     scores = [Scores.from_dict(run.scores) for run in runs]
-    trend("How well was found over time", points, {name: _values(scores, field) for field, name in SHOWN.items()})
+    trend(
+        "How well questions are found over time",
+        points,
+        {name: _values(scores, field) for field, name in SHOWN.items()},
+    )
     if len({run.questions for run in runs}) > 1:
         ui.label("The questions changed meanwhile: compare figures over the same questions only.").classes(
             "muted small"
@@ -120,22 +126,16 @@ def _values(scores: list[Scores], field: str) -> list[float | None]:
     return [round(metric.value, 4) if metric else None for metric in metrics]
 
 
-def _comparison(runs: list[Measured], versions: dict[str, IndexVersion]) -> None:
-    """Links to the comparison of the live version with each other one that was asked the same questions."""
-    live = next((version for version in versions.values() if version.stage is Stage.PRODUCTION), None)
-    latest = {run.version_id: run for run in reversed(runs)}
-    if live is None or live.id not in latest:
+def _comparison(versions: Collection[IndexVersion]) -> None:
+    """Links to the comparison of the live version with each other one that is kept."""
+    live = next((version for version in versions if version.stage is Stage.PRODUCTION), None)
+    if live is None:
         return
-    others = [
-        version
-        for version in versions.values()
-        if version.id in latest and version.id != live.id and latest[version.id].questions == latest[live.id].questions
-    ]
     with ui.element("div").classes("actions"):
-        for other in others:
-            ui.link(f"Compare {name_of(other)} with the live version", f"/versions/{live.id}/{other.id}").classes(
-                "action"
-            )
+        for other in versions:
+            if other.id != live.id:
+                words = f"Compare {name_of(other)} ({other.stage.value}) with the live version"
+                ui.link(words, f"/versions/{live.id}/{other.id}").classes("action")
 
 
 def _run(run: Measured, version: IndexVersion | None) -> None:

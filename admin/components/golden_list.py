@@ -24,6 +24,9 @@ from core.errors import AssistantError
 STEP = 25
 """Questions shown at first, and added by each press of the button below them."""
 
+LOOK_SECONDS = 10.0
+"""How often an open page looks for what others did."""
+
 UNCOVERED = "not-covered"
 """The kind of questions that no page answers, whatever their style."""
 
@@ -59,6 +62,7 @@ class GoldenList:
         self._questionnaire = services.questionnaire
         self._wanted = wanted
         self._moved = moved
+        self._total = 0
 
     async def show(self) -> None:
         """Builds all of it."""
@@ -78,6 +82,7 @@ class GoldenList:
             origins = {"": "All origins", **{str(origin): name for origin, name in ORIGINS.items()}}
             _filter("Origin", origins, self._wanted.origin, self._choose_origin)
         await self._listing()
+        ui.timer(LOOK_SECONDS, self._look_again)
 
     async def refresh(self) -> None:
         """Shows the questions as they are now."""
@@ -100,15 +105,20 @@ class GoldenList:
     @ui.refreshable_method
     async def _listing(self) -> None:
         wanted = self._wanted.filter
-        total = await self._questionnaire.count(wanted)
-        if not total:
+        self._total = await self._questionnaire.count(wanted)
+        if not self._total:
             _nothing(searched=wanted != GoldenFilter())
             return
-        ui.label(count(total, "question")).classes("muted")
+        ui.label(count(self._total, "question")).classes("muted")
         self._rows = ui.element("div").classes("rows")
         self._last = ""
         self._more = ui.button("Show more", on_click=self._show_more).props("flat no-caps").classes("more")
         await self._show_more()
+
+    async def _look_again(self) -> None:
+        """Shows what others added or removed meanwhile."""
+        if await self._questionnaire.count(self._wanted.filter) != self._total:
+            await self.refresh()
 
     async def _show_more(self) -> None:
         found = await self._questionnaire.find(self._wanted.filter, STEP + 1, before=self._last)

@@ -28,7 +28,7 @@ def in_words(points: Sequence[str], series: Series) -> str:
         known = [(point, value) for point, value in zip(points, values, strict=True) if value is not None]
         if known:
             (first, before), (last, after) = known[0], known[-1]
-            said.append(f"{name}: {before:.2f} at {_flat(first)}, {after:.2f} at {_flat(last)}.")
+            said.append(f"{name}: {before:.2f} at {first}, {after:.2f} at {last}.")
     return " ".join(said)
 
 
@@ -61,7 +61,3 @@ def _options(points: Sequence[str], series: Series) -> dict[str, Any]:
             for (name, values), colour, symbol in zip(series.items(), COLOURS, SYMBOLS, strict=False)
         ],
     }
-
-
-def _flat(point: str) -> str:
-    return " ".join(point.split())

@@ -35,27 +35,27 @@ Pair = tuple[IndexVersion, Evaluation]
 def add_pages(services: Services) -> None:
     """Adds `/versions/{before}/{after}`."""
 
-    async def measured(version_id: str) -> Pair | None:
+    async def kept(version_id: str) -> IndexVersion | None:
         try:
-            version = await services.versions.get(version_id)
+            return await services.versions.get(version_id)
         except UnknownVersion:
             return None
-        evaluation = await services.versions.evaluation(version.id)
-        return (version, evaluation) if evaluation else None
 
     @ui.page("/versions/{before}/{after}")
     async def compare_page(before: str, after: str, show: str = "") -> None:
-        first, second = await measured(before), await measured(after)
+        first, second = await kept(before), await kept(after)
         with frame("Compare versions", "Evaluation"):
             ui.link("← Evaluation", "/evaluation").classes("back")
             if first is None or second is None:
                 ui.context.client.status_code = 404
-                empty("Nothing to compare", "A version is gone, or not evaluated yet. Evaluate both, then compare.")
-            elif first[1].questions != second[1].questions:
-                empty("Nothing to compare", "They were asked different questions. Evaluate both again.")
-                Remeasure(services, first[0], second[0]).show()
-            else:
-                _show(first, second, show)
+                empty("Nothing to compare", "A version is gone. Go back to those that are kept.")
+                return
+            old, new = [await services.versions.evaluation(version.id) for version in (first, second)]
+            if old is None or new is None or old.questions != new.questions:
+                empty("Nothing to compare yet", "They were not asked the same questions. Evaluate both.")
+                Remeasure(services, first, second).show()
+                return
+            _show((first, old), (second, new), show)
 
 
 class Remeasure:

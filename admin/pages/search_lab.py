@@ -15,7 +15,7 @@ from core.answering.lab import Experiment
 from core.bootstrap import Services
 from core.domain.knowledge import Passage
 from core.errors import AssistantError
-from core.knowledge.retrieval.explained import Hit
+from core.knowledge.retrieval.explained import Explained, Hit
 from core.knowledge.retrieval.retrieve import SUPPORTING_SCORE, Scope
 
 SAYS = {
@@ -140,16 +140,16 @@ def _rankings(tried: Experiment) -> None:
         "Dense": (explained.dense, 3),
         "Lexical": (explained.lexical, 1),
         "Pages": (explained.pages, 1),
-        "Fused": (explained.fused, 3),
+        "Fused": (explained.fused, 4),
     }
     if explained.reranked:
         shown["Reranked"] = (explained.reranked, 2)
     with section("Rankings"), ui.element("div").classes("rankings"):
         for name, (hits, digits) in shown.items():
-            _ranking(name, hits, digits)
+            _ranking(name, hits, digits, explained if name in {"Fused", "Reranked"} else None)
 
 
-def _ranking(name: str, hits: Sequence[Hit], digits: int) -> None:
+def _ranking(name: str, hits: Sequence[Hit], digits: int, made_of: Explained | None) -> None:
     with ui.element("section").classes("ranking").props(f'aria-label="{name}"'):
         ui.label(name).classes("overline").props("role=heading aria-level=3")
         ui.label(SAYS[name]).classes("muted small")
@@ -163,7 +163,15 @@ def _ranking(name: str, hits: Sequence[Hit], digits: int) -> None:
                         ui.link(_heading(hit.passage, whole=name == "Pages"), _page(hit.passage, whole=name == "Pages"))
                         with ui.element("div").classes("facts"):
                             ui.label(f"{hit.score:.{digits}f}").classes("score")
-                            ui.label(hit.passage.document).classes("address")
+                            for rank in _ranks(hit.passage, made_of) if made_of else ():
+                                ui.label(rank)
+
+
+def _ranks(passage: Passage, explained: Explained) -> list[str]:
+    """Where a passage stands in the rankings that the fused one is made of, as far as they are shown."""
+    rankings = {"dense": explained.dense, "lexical": explained.lexical}
+    said = [f"{name} {hit.rank}" for name, hits in rankings.items() for hit in hits if hit.passage.id == passage.id]
+    return said + [f"page {hit.rank}" for hit in explained.pages if hit.passage.document == passage.document]
 
 
 def _shown(passages: Sequence[Passage]) -> None:

@@ -1,7 +1,13 @@
 """The console over real services, and the people who open it: a `visitor` without and an `owner` with the password."""
 
+import asyncio
 import gc
+import os
+import shutil
+import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,6 +17,7 @@ from nicegui.functions.navigate import Navigate
 from nicegui.functions.notify import notify
 from nicegui.testing import User
 from nicegui.testing.general import nicegui_reset_globals
+from playwright.async_api import Page, async_playwright
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
@@ -21,6 +28,9 @@ from core.operations import passwords
 from core.settings import Settings
 
 PASSWORD = "a fine console password"
+ROOT = Path(__file__).resolve().parents[2]
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 LogIn = Callable[..., Awaitable[httpx.Response]]
 
@@ -96,3 +106,51 @@ async def owner(new_visitor: Callable[[], User], log_in: LogIn) -> User:
     user = new_visitor()
     await log_in(user)
     return user
+
+
+@pytest.fixture
+async def console(ready_settings: Callable[..., Settings]) -> AsyncIterator[str]:
+    """The address of the console of a real `serve` process."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = ready_settings()
+    environment = {
+        **os.environ,
+        "VAR_DIR": str(settings.var_dir),
+        "KNOWLEDGE_DIR": str(settings.knowledge_dir),
+        "SOURCES_FILE": str(settings.sources_file),
+        "REFRESH_CRON": "off",
+        "ADMIN_PASSWORD": PASSWORD,
+        "PORT": str(port),
+        "PYTHONPATH": str(ROOT),
+    }
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bot", "serve", env=environment)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        async with asyncio.timeout(60), httpx.AsyncClient(trust_env=False) as client:
+            while not await _answers(client, f"{address}/health"):
+                assert process.returncode is None
+        yield f"{address}/admin"
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    """A page in a fresh browser that must not leave this machine."""
+    assert BROWSER, "a Chromium is needed: install Debian's package chromium"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        opened = await browser.new_page(viewport={"width": 1280, "height": 900})
+        yield opened
+        await browser.close()
+
+
+async def _answers(client: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await client.get(url)).is_success
+    except httpx.TransportError:
+        await asyncio.sleep(0.05)
+        return False

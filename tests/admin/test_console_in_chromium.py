@@ -1,65 +1,13 @@
 """The owner's walk through the console of a running service, in a real browser."""
 
-import asyncio
-import os
 import re
-import shutil
-import socket
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
-import httpx
 import pytest
-from playwright.async_api import Locator, Page, async_playwright, expect
+from playwright.async_api import Locator, Page, expect
 
-from core.settings import Settings
+from tests.admin.conftest import PASSWORD
 from tests.emulators.site import Site
-
-ROOT = Path(__file__).resolve().parents[2]
-PASSWORD = "correct horse"
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-
-
-@pytest.fixture
-async def console(ready_settings: Callable[..., Settings]) -> AsyncIterator[str]:
-    """The address of the console of a real `serve` process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    settings = ready_settings()
-    environment = {
-        **os.environ,
-        "VAR_DIR": str(settings.var_dir),
-        "KNOWLEDGE_DIR": str(settings.knowledge_dir),
-        "SOURCES_FILE": str(settings.sources_file),
-        "REFRESH_CRON": "off",
-        "ADMIN_PASSWORD": PASSWORD,
-        "PORT": str(port),
-        "PYTHONPATH": str(ROOT),
-    }
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bot", "serve", env=environment)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        async with asyncio.timeout(60), httpx.AsyncClient(trust_env=False) as client:
-            while not await _answers(client, f"{address}/health"):
-                assert process.returncode is None
-        yield f"{address}/admin"
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-@pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    """A page in a fresh browser that must not leave this machine."""
-    assert BROWSER, "a Chromium is needed: install Debian's package chromium"
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        opened = await browser.new_page(viewport={"width": 1280, "height": 900})
-        yield opened
-        await browser.close()
 
 
 @pytest.fixture
@@ -162,11 +110,3 @@ async def _add_site(page: Page, site: Site) -> None:
     await expect(form.get_by_text("“Start Tidewatch”")).to_be_visible()
     await form.get_by_role("button", name="Add", exact=True).click()
     await expect(page.get_by_text("“tide” has not been read since added or changed")).to_be_visible()
-
-
-async def _answers(client: httpx.AsyncClient, url: str) -> bool:
-    try:
-        return (await client.get(url)).is_success
-    except httpx.TransportError:
-        await asyncio.sleep(0.05)
-        return False

@@ -11,7 +11,7 @@ from nicegui.elements.upload_files import SmallFileUpload
 from nicegui.testing import User
 
 from admin import permissions
-from admin.components import golden_list
+from admin.components import evaluations, golden_list
 from admin.permissions import Person
 from core.bootstrap import Services, open_services
 from core.domain.golden import GoldenFilter, Origin
@@ -262,9 +262,26 @@ async def test_comparison_over_other_questions_can_be_measured_again(owner: User
     await console_services.questionnaire.remove("pizza")
     await console_services.evaluator.evaluate(live)
     await owner.open(f"/versions/{first.id}/{live.id}")
-    await owner.should_see("They were asked different questions.")
+    await owner.should_see("They were not asked the same questions.")
     press(owner, "Evaluate both")
     await owner.should_see("None of 2 questions: both find and refuse alike.", retries=PATIENCE)
+
+
+@pytest.fixture
+def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (golden_list, evaluations):
+        monkeypatch.setattr(module, "LOOK_SECONDS", 0.05)
+
+
+@pytest.mark.usefixtures("quick_looks")
+async def test_what_others_do_meanwhile_is_shown(owner: User, console_services: Services) -> None:
+    live = await console_services.versions.production()
+    assert live
+    await opened(owner)
+    await console_services.questionnaire.add({"question": "New here?", "gold": []}, Origin.SESSION)
+    await owner.should_see("New here?", retries=PATIENCE)
+    await console_services.evaluator.evaluate(live)
+    await owner.should_see("recall@3", retries=PATIENCE)
 
 
 async def test_comparison_tells_what_was_found_instead(owner: User, console_services: Services) -> None:

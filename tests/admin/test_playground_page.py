@@ -221,3 +221,105 @@ async def test_leaving_ends_the_turn_quietly(owner: User, console_services: Serv
     await owner.open("/sessions")
     await owner.should_see("Sessions")
     assert len(await console_services.sessions.list()) <= 1
+
+
+async def test_question_of_the_address_stands_in_the_box_and_is_not_asked(
+    owner: User, console_services: Services
+) -> None:
+    await owner.open("/playground?q=%3Cb%3EWhat%20is%20drift%3F&mode=crew")
+
+    assert next(iter(owner.find(kind=ui.textarea).elements)).value == "<b>What is drift?"
+    assert next(iter(owner.find(kind=ui.toggle).elements)).value == Mode.CREW
+    assert await console_services.sessions.list() == []
+    await owner.open("/playground?mode=nobody")
+    assert next(iter(owner.find(kind=ui.toggle).elements)).value == Mode.AGENT
+
+
+async def test_answer_says_where_its_time_and_money_went(owner: User) -> None:
+    await owner.open("/playground")
+
+    ask(owner, "How do I push a model to Quillstore?")
+
+    await owner.should_see(kind=ui.label, content="Sources", retries=PATIENCE)
+    for text in ("search ", "model ", "first text ", "1 model call", "$0.0000"):
+        await owner.should_see(text)
+
+
+class Meeting(Scripted):
+    """Says that it began, and what is left once the other one has begun too."""
+
+    def __init__(self, began: asyncio.Event, other: asyncio.Event, *events: AnswerEvent | Exception) -> None:
+        super().__init__(*events)
+        self._began, self._other = began, other
+
+    async def run(self, brief: Brief) -> AsyncGenerator[AnswerEvent]:
+        self._began.set()
+        await self._other.wait()
+        async for event in super().run(brief):
+            yield event
+
+
+@pytest.fixture
+async def meeting_engines(console_services: Services) -> None:
+    """Engines of which neither answers before both were asked."""
+    agent, crew = asyncio.Event(), asyncio.Event()
+    (await console_services.answering.warm_up()).update(
+        {
+            Mode.AGENT: Meeting(
+                agent, crew, TextDelta("From the"), Completed(Answer("The agent's word.", mode=Mode.AGENT))
+            ),
+            Mode.CREW: Meeting(
+                crew, agent, Step("Researcher", "read"), Completed(Answer("The crew's.", mode=Mode.CREW))
+            ),
+        }
+    )
+
+
+@pytest.mark.usefixtures("meeting_engines")
+async def test_agent_and_crew_answer_side_by_side_at_the_same_time_in_conversations_of_their_own(
+    owner: User, console_services: Services
+) -> None:
+    await owner.open("/playground?mode=both")
+
+    ask(owner, "Who answers?")
+    for text in ("The agent's word.", "The crew's.", "Researcher: read"):
+        await owner.should_see(text, retries=PATIENCE)
+    ask(owner, "And now?")
+    await owner.should_see("And now?", retries=PATIENCE)
+
+    await owner.should_see(kind=ui.button, content="Ask")
+    sessions = await console_services.sessions.list()
+    assert len(sessions) == 2
+    for session in sessions:
+        transcript = await console_services.sessions.transcript(session.key)
+        assert [message.text for message in transcript if message.role == "user"][:1] == ["Who answers?"]
+        assert len({message.mode for message in transcript}) == 1
+
+
+async def test_one_of_two_can_be_stopped_and_the_other_goes_on(
+    owner: User, console_services: Services, endless_agent: Endless
+) -> None:
+    waiting = asyncio.Event()
+    crew = Meeting(asyncio.Event(), waiting, Completed(Answer("The crew's.", mode=Mode.CREW)))
+    (await console_services.answering.warm_up())[Mode.CREW] = crew
+    await owner.open("/playground?mode=both")
+    ask(owner, "Who answers?")
+    await owner.should_see("A beginning", retries=PATIENCE)
+
+    stop = owner.find(kind=ui.button, content="Stop")
+    stop.elements = {e for e in stop.elements if e.props.get("aria-label") == "Stop the agent"}
+    stop.click()
+    await owner.should_see("Stopped", retries=PATIENCE)
+    waiting.set()
+
+    await owner.should_see("The crew's.", retries=PATIENCE)
+    assert endless_agent.ended
+    await owner.should_not_see("No answer")
+
+
+@pytest.mark.usefixtures("scripted_engines")
+async def test_one_that_fails_leaves_the_answer_of_the_other(owner: User) -> None:
+    await owner.open("/playground?mode=both")
+    ask(owner, "Who answers?")
+    await owner.should_see("The final word.", retries=PATIENCE)
+    await owner.should_see("The language model did not answer.")

@@ -1,0 +1,118 @@
+"""Every page of the console in a real browser, over a month of traffic: at a desk in light, on a phone in the dark.
+
+Pictures of what was seen are kept in `.pytest_cache/console`.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import axe_playwright_python
+import pytest
+from playwright.async_api import Page, ViewportSize, async_playwright
+
+from core.operations.demo import seed_demo
+from core.settings import Settings
+from tests.admin.conftest import BROWSER, FLAGS, PASSWORD, ROOT
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+PICTURES = ROOT / ".pytest_cache" / "console"
+
+PAGES = [
+    "/overview",
+    "/overview?period=30d",
+    "/sessions",
+    "/gaps",
+    "/cards",
+    "/knowledge",
+    "/knowledge/search?q=How+do+I+push+a+model%3F",
+    "/knowledge/quillstore.md",
+    "/knowledge/quillstore.md?view=passages",
+    "/knowledge/quillstore.md?view=original",
+    "/sources",
+    "/sources/knowledge",
+    "/evaluation",
+    "/playground",
+    "/channels",
+    "/channels/settings?platform=slack&workspace=T0DOUBLE",
+    "/health",
+    "/people",
+    "/people/changes",
+    "/account",
+    "/nothing-here",
+]
+WITHIN = ("/sessions", "/gaps")
+"""Pages whose first row is opened as well."""
+
+SCREENS = {
+    "desk": ("light", ViewportSize(width=1280, height=900)),
+    "phone": ("dark", ViewportSize(width=360, height=800)),
+}
+
+
+@pytest.fixture(params=SCREENS)
+async def screen(request: pytest.FixtureRequest) -> AsyncIterator[tuple[str, Page]]:
+    """The name of a screen, and a page on it."""
+    assert BROWSER, "a Chromium is needed: install Debian's package chromium"
+    scheme, viewport = SCREENS[request.param]
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        context = await browser.new_context(viewport=viewport, color_scheme=scheme)  # type: ignore[arg-type]
+        yield request.param, await context.new_page()
+        await browser.close()
+
+
+async def test_pages_are_for_everybody_and_fit_the_screen(
+    console: str, screen: tuple[str, Page], make_settings: Callable[..., Settings]
+) -> None:
+    name, page = screen
+    await seed_demo(make_settings(), seed=1)
+    broken: list[str] = []
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    found = await _look_at_login(page, console)
+    for path in PAGES:
+        await page.goto(console + path)
+        found += await _problems(page, path)
+        await _keep(page, f"{name}{path}")
+    for path in WITHIN:
+        await page.goto(console + path)
+        await page.locator("a.row-link").first.click()
+        await page.wait_for_url(f"**{path}/*")
+        found += await _problems(page, f"{path}/…")
+        await _keep(page, f"{name}{path}-one")
+    assert found == []
+    assert broken == []
+
+
+async def _look_at_login(page: Page, console: str) -> list[str]:
+    await page.goto(f"{console}/login")
+    found = await _violations(page, "/login")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/overview")
+    return found
+
+
+async def _problems(page: Page, path: str) -> list[str]:
+    """What keeps people from using a page: rules that it breaks, and width that does not fit."""
+    await page.wait_for_function("window.did_handshake")
+    await page.wait_for_load_state("networkidle")
+    too_wide = await page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    return [*await _violations(page, path), *([f"{path}: wider than the screen"] if too_wide else [])]
+
+
+async def _violations(page: Page, path: str) -> list[str]:
+    """The serious rules of axe-core that a page breaks, each with the first place."""
+    await page.evaluate(AXE)
+    outcome: dict[str, Any] = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{path}: {rule['id']} at {rule['nodes'][0]['html']}: {rule['nodes'][0]['failureSummary']}"
+        for rule in outcome["violations"]
+        if rule["impact"] in {"serious", "critical"}
+    ]
+
+
+async def _keep(page: Page, name: str) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    plain = "".join(character if character.isalnum() else "-" for character in name)
+    await page.screenshot(path=PICTURES / f"{plain}.png")
