@@ -37,10 +37,11 @@ ON_POSTGRES = {
     "rare": "sessions.id = ANY (ARRAY(SELECT session_id FROM said WHERE words @@ to_tsquery('simple', :words)))",
     "common": """(SELECT 1 FROM said WHERE said.session_id = sessions.id
         AND words @@ to_tsquery('simple', :words) LIMIT 1) IS NOT NULL""",
-    "found": """SELECT DISTINCT ON (said.session_id) said.session_id, messages.text
-        FROM said JOIN messages ON messages.id = said.id
-        WHERE said.session_id IN :sessions AND words @@ to_tsquery('simple', :words)
-        ORDER BY said.session_id, messages.turn, messages.role DESC""",
+    "found": """WITH said_there AS MATERIALIZED (SELECT id, session_id, words FROM said WHERE session_id IN :sessions)
+        SELECT DISTINCT ON (there.session_id) there.session_id, messages.text
+        FROM said_there AS there JOIN messages ON messages.id = there.id
+        WHERE words @@ to_tsquery('simple', :words)
+        ORDER BY there.session_id, messages.turn, messages.role DESC""",
 }
 
 
