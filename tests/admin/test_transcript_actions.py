@@ -93,6 +93,7 @@ async def test_session_is_deleted_after_it_was_said_what_goes(owner: User, conso
     assert await console_services.sessions.exists(THREAD)
 
     owner.find(marker="delete-session").click()
+    await owner.should_see("Delete this session?")
     owner.find(marker="agree").click()
     await owner.should_see("No conversation yet")
     [change] = await console_services.audit.latest(5)
@@ -122,6 +123,7 @@ async def test_person_is_erased_from_one_of_their_questions(owner: User, console
     await owner.open(f"/sessions/{session_id}")
 
     owner.find("Erase everything of Ada").click()
+    await owner.should_see("Erase everything of this person?")
     owner.find(marker="agree").click()
 
     await owner.should_see("Erased of Ada: 2 messages.")
