@@ -4,6 +4,7 @@ Comes in: a filter, and whom to tell of another one. Goes out: the filter as som
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from nicegui import events, ui
@@ -42,7 +43,7 @@ class FilterBar:
         """Builds all fields; the filters are open when one of them is set."""
         search = ui.input(placeholder="Search whole words that were said", value=self._values.get("q", ""))
         search.classes("search").props('debounce=300 clearable outlined dense aria-label="Search sessions"').mark("q")
-        search.on_value_change(lambda event: self._set("q", event))
+        search.on_value_change(partial(self._set, "q"))
         with search.add_slot("prepend"):
             ui.icon("search")
         self._panel = ui.expansion(self._title(), value=self._number() > 0).classes("session-filters").props("dense")
@@ -71,7 +72,7 @@ class FilterBar:
         self._keep(name, field.classes("field").props(f"outlined dense stack-label {props}").mark(name))
 
     def _keep(self, name: str, field: Any) -> None:
-        field.on_value_change(lambda event: self._set(name, event))
+        field.on_value_change(partial(self._set, name))
         self._fields.append(field)
 
     async def _set(self, name: str, event: events.ValueChangeEventArguments[Any]) -> None:

@@ -22,6 +22,9 @@ from core.errors import AssistantError
 TURNS = 30
 """Turns shown at once."""
 
+LAST_TURN = 2**31 - 1
+"""No session has so many; addresses that ask for more mean all."""
+
 EVERY = 3.0
 """Seconds after which the conversation is looked at again, while somebody does."""
 
@@ -49,7 +52,7 @@ class Transcript:
     def __init__(self, services: Services, session: Session, before: int | None) -> None:
         self._services = services
         self._session = session
-        self._before = before
+        self._before = None if before is None else max(0, min(before, LAST_TURN))
         self._state: tuple[object, ...] = ()
 
     async def show(self) -> None:

@@ -89,11 +89,9 @@ def _theirs(sessions: Sequence[str], person: str) -> tuple[ColumnElement[bool], 
 
 
 def _on(platform: str) -> Select[str]:
-    return (
-        select(MessageRow.id)
-        .join(SessionRow, SessionRow.id == MessageRow.session_id)
-        .where(SessionRow.platform == platform)
-    )
+    message = aliased(MessageRow)
+    inside = select(message.id).join(SessionRow, SessionRow.id == message.session_id)
+    return inside.where(SessionRow.platform == platform)
 
 
 def _clicked(db: Session, platform: str, person: str) -> set[str]:
@@ -107,11 +105,11 @@ def _clicked(db: Session, platform: str, person: str) -> set[str]:
 
 def _rename(db: Session, sessions: Sequence[str]) -> None:
     """Gives sessions the title of their first question, which may be another one now."""
-    firsts = select(func.min(MessageRow.turn)).where(MessageRow.session_id == SessionRow.id, MessageRow.role == "user")
+    question = aliased(MessageRow)
+    firsts = select(func.min(question.turn)).where(question.session_id == SessionRow.id, question.role == "user")
     query = select(SessionRow.id, MessageRow.text).join(MessageRow, MessageRow.session_id == SessionRow.id)
-    first = query.where(
-        SessionRow.id.in_(sessions), MessageRow.role == "user", MessageRow.turn == firsts.scalar_subquery()
-    )
+    asked = (MessageRow.role == "user", MessageRow.turn == firsts.scalar_subquery())
+    first = query.where(SessionRow.id.in_(sessions), *asked)
     for session_id, text in db.execute(first).all():
         db.execute(update(SessionRow).where(SessionRow.id == session_id).values(title=title_of(text)))
 

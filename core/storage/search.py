@@ -6,7 +6,7 @@ Comes in: what somebody typed; its words are found whole. Goes out: conditions f
 nearly everywhere: there the sessions are gone through in their order, and each is asked whether it has them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import TextClause, bindparam, text
@@ -33,19 +33,19 @@ ON_SQLITE = {
             AND messages.role = CASE place & 1 WHEN 1 THEN 'assistant' ELSE 'user' END""",
 }
 ON_POSTGRES = {
-    "hits": """SELECT count(*) FROM
-        (SELECT 1 FROM said WHERE words @@ to_tsquery('simple', :words) LIMIT :most) AS hits""",
-    "rare": "sessions.id IN (SELECT session_id FROM said WHERE words @@ to_tsquery('simple', :words))",
+    "hits": "SELECT said_hits(to_tsquery('simple', :words), :most)",
+    "rare": "sessions.id = ANY (ARRAY(SELECT session_id FROM said WHERE words @@ to_tsquery('simple', :words)))",
     "common": """(SELECT 1 FROM said WHERE said.session_id = sessions.id
         AND words @@ to_tsquery('simple', :words) LIMIT 1) IS NOT NULL""",
-    "found": """SELECT DISTINCT ON (said.session_id) said.session_id, messages.text
-        FROM said JOIN messages ON messages.id = said.id
-        WHERE said.session_id IN :sessions AND words @@ to_tsquery('simple', :words)
-        ORDER BY said.session_id, messages.turn, messages.role DESC""",
+    "found": """WITH said_there AS MATERIALIZED (SELECT id, session_id, words FROM said WHERE session_id IN :sessions)
+        SELECT DISTINCT ON (there.session_id) there.session_id, messages.text
+        FROM said_there AS there JOIN messages ON messages.id = there.id
+        WHERE words @@ to_tsquery('simple', :words)
+        ORDER BY there.session_id, messages.turn, messages.role DESC""",
 }
 
 
-def in_models(name: str | None, kind: str, _: Mapping[str, Any]) -> bool:
+def in_models(name: str | None, kind: str, _: Any) -> bool:
     """Whether the models are to know a table: all but those of this search. For Alembic's `include_name`."""
     return kind != "table" or not (name or "").startswith("said")
 

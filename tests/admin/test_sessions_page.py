@@ -5,7 +5,9 @@ from nicegui import ui
 from nicegui.testing import User
 
 from admin.components.moments import count, moment, span
+from admin.pages import sessions
 from core.bootstrap import Services
+from core.domain.channels import Verdict
 from core.domain.conversation import Answer, Citation, Mode, Question, SessionKey, ToolCall
 
 SLACK = SessionKey("slack", "T1", "C1", "1700000000.1")
@@ -57,11 +59,12 @@ async def test_search_looks_into_what_was_said(owner: User, console_services: Se
     await hold(console_services, "About canaries", Answer("Send little traffic."), SessionKey("http", "", "", "2"))
     await owner.open("/sessions")
 
-    owner.find(kind=ui.input).type("threshold")
+    owner.find(marker="q", kind=ui.input).type("threshold")
 
     await owner.should_not_see("About canaries")
     await owner.should_see("About drift")
-    owner.find(kind=ui.input).type(" of nothing")
+    await owner.should_see("threshold")
+    owner.find(marker="q", kind=ui.input).type(" of nothing")
     await owner.should_see("No session matches")
 
 
@@ -76,18 +79,78 @@ async def test_long_lists_have_pages(owner: User, console_services: Services) ->
 
     await owner.should_see("Question 01")
     await owner.should_not_see("Question 26")
-    await owner.should_see("Page 2")
     owner.find("Newer").click()
     await owner.should_see("Question 26")
 
 
-async def test_address_of_a_list_keeps_search_and_page(owner: User, console_services: Services) -> None:
+async def test_address_of_a_list_keeps_search_filters_and_place(owner: User, console_services: Services) -> None:
     await hold(console_services, "About drift", Answer("Set a threshold."))
 
-    await owner.open("/sessions?q=canary&page=3")
+    await owner.open("/sessions?q=canary&platform=discord&feedback=none&covered=no&cost=0.5&older=1700000000000000.x")
 
     await owner.should_see("No session matches")
-    assert next(iter(owner.find(kind=ui.input).elements)).value == "canary"
+    await owner.should_see("Filters (4)")
+    assert next(iter(owner.find(marker="q", kind=ui.input).elements)).value == "canary"
+    assert next(iter(owner.find(marker="cost", kind=ui.input).elements)).value == "0.5"
+
+
+async def test_filter_that_is_set_narrows_the_list_until_it_is_cleared(owner: User, console_services: Services) -> None:
+    await hold(console_services, "Asked by Ada", Answer("Yes."))
+    await hold(console_services, "Asked by Bo", Answer("No.", covered=False), SessionKey("http", "", "", "2"))
+    await owner.open("/sessions")
+
+    owner.find(marker="channel", kind=ui.input).type("C1")
+    await owner.should_not_see("Asked by Bo")
+    await owner.should_see("Filters (1)")
+
+    owner.find("Clear filters").click()
+    await owner.should_see("Asked by Bo")
+
+
+async def test_what_stands_out_is_said_in_the_row(owner: User, console_services: Services) -> None:
+    session_id = await hold(console_services, "Best pizza?", Answer("No.", covered=False))
+    [line] = [line for line in await console_services.transcripts.latest(session_id, 5) if line.message.answer]
+    await console_services.aftercare.judge(line.message.id, "U9", Verdict.NOT_HELPFUL)
+    await console_services.aftercare.escalate(line.message.id, "U9")
+
+    await owner.open("/sessions")
+
+    for badge in ("not covered", "not helpful", "asked for a human"):
+        await owner.should_see(badge)
+
+
+async def test_addresses_that_make_no_sense_show_the_list(owner: User, console_services: Services) -> None:
+    await hold(console_services, "About drift", None)
+    queries = ("older=x", "older=99999999999999999999.x", "cost=nan&since=31-31", "mode=%00&feedback=%F0", "q=%00%22")
+    for query in queries[:-1]:
+        await owner.open(f"/sessions?{query}")
+        await owner.should_see("About drift")
+    await owner.open(f"/sessions?{queries[-1]}")
+    await owner.should_see("No session matches")
+
+
+async def test_list_shows_what_was_said_meanwhile(
+    owner: User, console_services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "EVERY", 0.05)
+    await owner.open("/sessions")
+    await owner.should_see("No conversation yet")
+    await hold(console_services, "Just asked", None)
+    await owner.should_see("Just asked", retries=20)
+
+
+async def test_everything_of_a_person_is_erased_after_it_was_said_what(owner: User, console_services: Services) -> None:
+    await hold(console_services, "Asked by Ada", Answer("Yes."))
+    await owner.open("/sessions?platform=slack&person=Ada")
+
+    owner.find(marker="erase-person").click()
+    await owner.should_see("1 whole session, 2 messages")
+    owner.find(marker="agree").click()
+
+    await owner.should_see("Erased of Ada: 1 whole session, 2 messages.")
+    assert await console_services.sessions.list() == []
+    [change] = await console_services.audit.latest(5)
+    assert (change.who, change.action, change.subject) == ("owner", "person.erase", "slack:Ada")
 
 
 async def test_transcript_shows_the_answer_with_all_that_backs_it(owner: User, console_services: Services) -> None:

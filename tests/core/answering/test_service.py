@@ -358,7 +358,7 @@ async def test_the_reason_of_a_failure_is_kept_beside_the_question(
 ) -> None:
     with pytest.raises(AssistantError):
         await gather(answering.ask(question()))
-    (session,) = await services.sessions.list(search="Quillstore")
+    (session,) = await services.sessions.list()
     assert session.messages == 1
 
 

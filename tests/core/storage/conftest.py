@@ -7,9 +7,11 @@ import pytest
 
 from core.domain.conversation import Question, SessionKey
 from core.settings import load_settings
+from core.storage.conversations import Conversations
 from core.storage.engine import Database
 from core.storage.library import Library
 from core.storage.migrate import migrate
+from core.storage.reviews import Reviews
 from core.storage.runs import Runs
 from core.storage.sessions import Sessions
 from core.storage.sources import Sources
@@ -20,6 +22,16 @@ from core.storage.versions import Versions
 @pytest.fixture
 def sessions(database: Database) -> Sessions:
     return Sessions(database)
+
+
+@pytest.fixture
+def conversations(database: Database) -> Conversations:
+    return Conversations(database)
+
+
+@pytest.fixture
+def reviews(database: Database) -> Reviews:
+    return Reviews(database)
 
 
 @pytest.fixture

@@ -259,43 +259,6 @@ async def test_thread_of_a_chat_platform_is_not_taken_for_a_name(sessions: Sessi
     assert await sessions.find("my-chat") is None
 
 
-async def test_search_takes_every_character_literally(sessions: Sessions, turns: Turns, ask: Ask) -> None:
-    said = {
-        "drift": "What is Drift?",
-        "percent": "Why 100% of the traffic?",
-        "underscore": "Where is log_model?",
-        "backslash": "Is C:\\tmp fine?",
-    }
-    for name, text in said.items():
-        await turns.claim(ask(text, SessionKey("x", "W", name, f"t-{name}"), event_id=name))
-    await turns.complete("drift", Answer("This was answered late."))
-    expected = {
-        "drift": {"drift"},
-        "DRIFT": {"drift"},
-        "  drift ": {"drift"},
-        "answered late": {"drift"},
-        "t-drift": {"drift"},
-        "100%": {"percent"},
-        "%": {"percent"},
-        "_": {"underscore"},
-        "log_model": {"underscore"},
-        "\\": {"backslash"},
-        "C:\\tmp": {"backslash"},
-        "nothing of the kind": set(),
-        "": set(said),
-    }
-    found = {search: {session.key.channel for session in await sessions.list(search=search)} for search in expected}
-    assert found == expected
-
-
-async def test_search_finds_words_of_a_later_message(sessions: Sessions, turns: Turns, ask: Ask) -> None:
-    await turns.claim(ask("Hello"))
-    await turns.claim(ask("What about canaries?"))
-    [session] = await sessions.list(search="canaries")
-    assert session.title == "Hello"
-    assert session.messages == 2
-
-
 async def test_session_that_spoke_last_is_listed_first(sessions: Sessions, turns: Turns, ask: Ask) -> None:
     a, b = SessionKey.http("a"), SessionKey.http("b")
     await turns.claim(ask("one", a))
@@ -310,18 +273,6 @@ async def test_answer_moves_its_session_to_the_front(sessions: Sessions, turns: 
     await turns.claim(ask("two", b))
     await turns.complete("event of one", ANSWER)
     assert [session.key for session in await sessions.list()] == [a, b]
-
-
-async def test_pages_of_the_list_hold_every_session_once(sessions: Sessions, turns: Turns, ask: Ask) -> None:
-    for number in range(7):
-        await turns.claim(ask(f"q{number}", SessionKey.http(f"s{number}")))
-    pages = [await sessions.list(limit=3, offset=offset) for offset in (0, 3, 6, 9)]
-    assert [[session.title for session in page] for page in pages] == [
-        ["q6", "q5", "q4"],
-        ["q3", "q2", "q1"],
-        ["q0"],
-        [],
-    ]
 
 
 async def test_deleted_session_leaves_no_row_behind(
