@@ -73,7 +73,7 @@ class CardView:
             with section("Change it"):
                 CardForm(self._services, self._changed, card=self._card)
                 self._status = StatusLine()
-                remove = ui.button("Remove", icon="delete", on_click=self.remove).classes("quiet")
+                remove = ui.button("Remove", icon="delete", on_click=self.remove).classes("quiet first-action")
                 remove.props("flat no-caps").mark("remove-card")
 
     @editing

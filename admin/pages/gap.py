@@ -62,6 +62,7 @@ class GapView:
         self._services = services
         self._gap = gap
         self._chosen: dict[str, ui.checkbox] = {}
+        self._edits = may(Role.EDITOR)
 
     async def show(self) -> None:
         """Builds all of it; the nearest pages follow once they are found."""
@@ -70,8 +71,8 @@ class GapView:
         self._status = StatusLine()
         with ui.element("div").classes("written"):
             await self._cards()
-        if may(Role.EDITOR):
-            self._form = ui.element("div").classes("section")
+        if self._edits:
+            self._form = ui.element("div").classes("section written")
             await self._actions()
         await self._back_to_chat()
         with section("Asked as"):
@@ -157,7 +158,7 @@ class GapView:
         """The questions that can be answered where they were asked, once something is written that answers them."""
         self._chosen = {}
         examples = [e for e in await self._services.gaps.examples(self._gap.id) if can_be_asked_again(e)]
-        if self._gap.state is not GapState.ANSWERED or not examples or not may(Role.EDITOR):
+        if self._gap.state is not GapState.ANSWERED or not examples or not self._edits:
             return
         with section("Bring it back to chat"):
             ui.label("Each is asked once more in its thread, and answered there if that can be done now.").classes(
@@ -188,7 +189,7 @@ class GapView:
             return
         with ui.element("div").classes("rows"):
             for passage in passages:
-                with ui.element("div").classes("entry source-head"):
+                with ui.element("div").classes("entry"), ui.element("div").classes("row-head"):
                     title = " — ".join(dict.fromkeys([passage.title, *passage.heading_path[-1:]]))
                     if is_web_address(passage.address):
                         ui.link(title, passage.address).classes("row-title")
@@ -208,7 +209,7 @@ class GapView:
     async def _shown_anew(self) -> None:
         for part in (self._facts, self._cards, self._back_to_chat, self._examples):
             await part.refresh()
-        if may(Role.EDITOR):
+        if self._edits:
             await self._actions.refresh()
 
 

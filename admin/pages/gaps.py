@@ -1,5 +1,6 @@
 """What people asked that had no good answer, by what they meant, and what became of it."""
 
+import asyncio
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -40,6 +41,8 @@ class GapList:
         self._state = state if state in {ALL, *GapState} else str(GapState.OPEN)
         self._order = Order(sort) if sort in set(Order) else Order.LARGEST
         self._after = after if after and _fits(after, self._order) else None
+        self._shown: list[Gap] = []
+        self._refreshing = asyncio.Lock()
 
     async def show(self) -> None:
         """Builds all of it; new questions are put into gaps behind it."""
@@ -50,25 +53,27 @@ class GapList:
             orders = {str(Order.LARGEST): "Largest first", str(Order.NEWEST): "Newest first"}
             self._select(orders, str(self._order), "Order", self._choose_order)
         await self._listing()
-        ui.timer(0.1, self._look, once=True)
         ui.timer(LOOK_SECONDS, self._look)
 
     async def _look(self) -> None:
         """Puts what came since into gaps, some at a time, and shows it."""
-        before = await self._services.gaps.counts(), await self._first()
-        more = await self._services.gaps.look()
-        if before != (await self._services.gaps.counts(), await self._first()):
-            await self._listing.refresh()
-        if more:
-            ui.timer(0.5, self._look, once=True)
+        more = True
+        while more:
+            more = await self._services.gaps.look()
+            if await self._found() != self._shown:
+                await self._refresh()
 
-    async def _first(self) -> list[Gap]:
+    async def _refresh(self) -> None:
+        async with self._refreshing:  # one after the other: side by side they would both be seen
+            await self._listing.refresh()
+
+    async def _found(self) -> list[Gap]:
         state = None if self._state == ALL else GapState(self._state)
         return await self._services.gaps.page(state, self._order, PAGE + 1, self._after)
 
     @ui.refreshable_method
     async def _listing(self) -> None:
-        found = await self._first()
+        found = self._shown = await self._found()
         if not found:
             await self._nothing()
             return
@@ -108,7 +113,7 @@ class GapList:
     async def _anew(self) -> None:
         self._after = None
         ui.navigate.history.replace(self._address())
-        await self._listing.refresh()
+        await self._refresh()
 
     def _address(self, **more: str) -> str:
         return f"/gaps?{urlencode({'state': self._state, 'sort': str(self._order), **more})}"

@@ -149,7 +149,7 @@ class GapKeeper:
 
 
 def _unit(vector: Vectors) -> Vectors:
-    return vector / np.linalg.norm(vector)
+    return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
 
 
 def _weekly(asked: Sequence[datetime], until: datetime) -> list[int]:

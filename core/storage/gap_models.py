@@ -6,7 +6,7 @@ from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConst
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.storage.ids import new_id, now
-from core.storage.models import Base
+from core.storage.library_models import Base
 
 
 class GapRow(Base):

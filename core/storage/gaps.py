@@ -23,6 +23,10 @@ from core.storage.ids import now
 from core.storage.models import EscalationRow, FeedbackRow, MessageRow, SessionRow, TraceRow
 from core.storage.nouns import key_of
 
+_Sized = tuple[GapRow, Any, Any, Any, Any]
+_Judged = tuple[MessageRow, SessionRow, bool, bool, bool]
+_Again = tuple[str, str, datetime | None, str]
+
 
 @dataclass(frozen=True)
 class Placed:
@@ -144,7 +148,7 @@ class Gaps:
         async with self._database.begin() as db:
             await db.execute(update(GapRow).where(GapRow.id == gap_id).values(**values))
 
-    async def _read(self, query: Select[Any]) -> list[Gap]:
+    async def _read(self, query: Select[*_Sized]) -> list[Gap]:
         async with self._database.read() as db:
             rows = (await db.execute(query)).all()
             first = select(MessageRow.id, MessageRow.text).where(MessageRow.id.in_([row.first for row in rows]))
@@ -184,14 +188,14 @@ def _sizes() -> Subquery:
     )
 
 
-def _gaps(sizes: Subquery) -> Select[Any]:
+def _gaps(sizes: Subquery) -> Select[*_Sized]:
     return select(GapRow, sizes.c.size, sizes.c.first_seen, sizes.c.last_seen, sizes.c.first).join(
         sizes, sizes.c.gap_id == GapRow.id
     )
 
 
-def _gap(row: Row[Any], titles: Mapping[str, str]) -> Gap:
-    gap: GapRow = row[0]
+def _gap(row: Row[*_Sized], titles: Mapping[str, str]) -> Gap:
+    gap = row[0]
     return Gap(
         gap.id,
         titles.get(row.first, ""),
@@ -204,7 +208,7 @@ def _gap(row: Row[Any], titles: Mapping[str, str]) -> Gap:
     )
 
 
-def _examples() -> Select[Any]:
+def _examples() -> Select[*_Judged]:
     reply = aliased(MessageRow)
     unhelpful = (FeedbackRow.message_id == reply.id) & (FeedbackRow.verdict == Verdict.NOT_HELPFUL)
     return (
@@ -221,7 +225,7 @@ def _examples() -> Select[Any]:
     )
 
 
-def _asked_again(question_ids: Sequence[str]) -> Select[Any]:
+def _asked_again(question_ids: Sequence[str]) -> Select[*_Again]:
     """What became of questions that were asked anew: their status, none while the errand waits."""
     again = aliased(MessageRow)
     return (
@@ -231,13 +235,13 @@ def _asked_again(question_ids: Sequence[str]) -> Select[Any]:
     )
 
 
-def _without_turn(row: Row[Any]) -> str:
+def _without_turn(row: Row[*_Again]) -> str:
     """Of a question that was to be asked anew: not yet, or it was and its answer was withdrawn as not good enough."""
     return "nothing" if row.done_at else "waiting"
 
 
-def _example(row: Row[Any], again: Mapping[str, str]) -> GapExample:
-    asked: MessageRow = row[0]
+def _example(row: Row[*_Judged], again: Mapping[str, str]) -> GapExample:
+    asked = row[0]
     fates = ((not row.covered, Fate.UNCOVERED), (row.unhelpful, Fate.UNHELPFUL), (row.escalated, Fate.ESCALATED))
     return GapExample(
         question_id=asked.id,
