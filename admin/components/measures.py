@@ -93,7 +93,7 @@ def _timed(title: str, name: str) -> Measure:
         lambda figures: _in_time(time("p50")(figures)),
         time("p50"),
         {"median": time("p50"), "p95": time("p95")},
-        lambda figures: f"95 % within {_in_time(time('p95')(figures))}" if figures.whole_p50 else "",
+        lambda figures: f"95% within {_in_time(time('p95')(figures))}" if figures.whole_p50 else "",
         good=-1,
     )
 
