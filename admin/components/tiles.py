@@ -39,7 +39,7 @@ class Tile:
             with ui.element("div").classes("tile-value"):
                 self._value = ui.label().classes("figure-value").mark(f"{mark}-value")
                 self._change = ui.label().classes("change").mark(f"{mark}-change")
-            self._beside = ui.label().classes("muted small beside")
+            self._beside = ui.label().classes("muted small tile-note")
             self._chart = Chart("line" if len(measure.series) > 1 and measure.good < 0 else "bar")
 
     def show(self, overview: Overview) -> None:

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from core.domain.tally import DAY, HOUR, Figures, Period, Place, Tally, day_of, figures_of, hour_of
+from core.domain.tally import DAY, HOUR, Figures, Period, Place, Tally, day_of, hour_of
 from core.errors import AssistantError
+from core.operations.figures import figures_of
 from core.storage.ids import now
 from core.storage.tally import Tallies
 
