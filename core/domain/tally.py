@@ -68,7 +68,10 @@ COUNTS = ("questions", "answered", "uncovered", "failed", "helpful", "unhelpful"
 
 @dataclass(frozen=True)
 class Figures:
-    """Tallies summed up, by `core.operations.figures`. `p50` and `p95` are milliseconds, None where there was no answer; `cost` is micro-dollars."""
+    """Tallies summed up, by `core.operations.figures`.
+
+    `p50` and `p95` are milliseconds, None where there was no answer; `cost` is micro-dollars.
+    """
 
     questions: int = 0
     answered: int = 0

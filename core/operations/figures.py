@@ -1,7 +1,7 @@
 """Sums tallies up: counts, the people in them, and percentiles of times.
 
-Comes in: `Tally`s of any hours, days and places. Goes out: `Figures`. Pure; numpy does what has a byte for each of half a
-million answers. Called by `core.operations.tally`.
+Comes in: `Tally`s of any hours, days and places. Goes out: `Figures`. Pure; numpy does what is done with a byte for
+each of half a million answers. Called by `core.operations.tally`.
 """
 
 import math
