@@ -147,5 +147,6 @@ def _span(span: str, start: datetime, end: datetime) -> ColumnElement[bool]:
 
 
 def _tally(row: Row[Any]) -> Tally:
-    _, start, platform, workspace, channel, mode, *counts = row  # the columns of counts are in the order of the fields
+    values: tuple[Any, ...] = tuple(row)
+    _, start, platform, workspace, channel, mode, *counts = values  # as the fields, the columns of counts are in order
     return Tally(start, Place(platform, workspace, channel, Mode(mode)), *counts)
