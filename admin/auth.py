@@ -1,8 +1,8 @@
-"""Who may open the console: one password, kept only as an argon2 hash.
+"""The way in to a console that nobody has set up yet: one password, kept only as an argon2 hash.
 
 Comes in: settings, and `console.json` in VAR_DIR. Goes out: `ConsoleAccess`, for `mount_console`; on the
-first start without ADMIN_PASSWORD it carries the new password, which `serve` prints once. `Throttle` slows
-guessing down.
+first start without ADMIN_PASSWORD it carries the new password, which `serve` prints once. It is the password of the
+built-in owner; other people are in the database. `Throttle` slows guessing down.
 """
 
 import hashlib
@@ -17,14 +17,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pwdlib import PasswordHash
 from pydantic import BaseModel, ValidationError
 
 from core.errors import ConfigurationError
+from core.operations.passwords import hash_password, make_up
 from core.settings import Settings
 
 FAILURES = 5
 """Wrong passwords from one address that are borne within a `WINDOW` of seconds."""
+
+NAME_FAILURES = 20
+"""Wrong passwords for one name, from wherever: more than for an address, so that it is hard to lock somebody out."""
 
 WINDOW = 60.0
 
@@ -32,8 +35,6 @@ SECRET_LENGTH = 32
 """Characters; a shorter secret is not one that was made here."""
 
 ARGON2 = "$argon2"
-
-HASHER = PasswordHash.recommended()
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,11 @@ def console_access(settings: Settings) -> ConsoleAccess:
         if not path.exists():
             _write(path, kept)
         password = settings.admin_password.get_secret_value()
-        return ConsoleAccess(HASHER.hash(password), _signing_key(kept, password))
+        return ConsoleAccess(hash_password(password), _signing_key(kept, password))
     generated = None
     if kept.password_hash is None:
-        generated = secrets.token_urlsafe(18)
-        kept.password_hash = HASHER.hash(generated)
+        generated = make_up()
+        kept.password_hash = hash_password(generated)
         _write(path, kept)
     return ConsoleAccess(kept.password_hash, _signing_key(kept, kept.password_hash), generated)
 
@@ -107,10 +108,11 @@ def _write(path: Path, kept: _Kept) -> None:
 
 
 class Throttle:
-    """Remembers wrong passwords by address, in memory, for one window."""
+    """Remembers wrong passwords by address or name, in memory, for one window; `limit` of them are borne."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, limit: int = FAILURES) -> None:
         self._clock = clock
+        self._limit = limit
         self._attempts: dict[str, deque[float]] = {}
 
     def wait(self, address: str) -> float:
@@ -118,7 +120,7 @@ class Throttle:
         now = self._clock()
         self._forget(now - WINDOW)
         attempts = self._attempts.setdefault(address, deque())
-        if len(attempts) >= FAILURES:
+        if len(attempts) >= self._limit:
             return attempts[0] + WINDOW - now
         attempts.append(now)
         return 0.0

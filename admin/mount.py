@@ -19,36 +19,68 @@ from starlette.middleware.sessions import SessionMiddleware
 from starlette.types import Lifespan
 
 from admin.auth import ConsoleAccess
+from admin.exports import add_exports
 from admin.guard import HOME, MOUNT, STATIC, Guard
+from admin.identity import IdentityProvider
 from admin.login import add_login
 from admin.pages import (
+    account,
+    audit,
+    cards,
     channels,
     compare,
     document,
+    evaluation,
+    gap,
+    gaps,
     health,
     knowledge,
     lost,
     overview,
+    people,
     playground,
+    search_lab,
     sessions,
     sources,
     transcript,
 )
+from admin.permissions import LIFE
 from admin.theme import MARK
 from core.bootstrap import Services
 
-SESSION_SECONDS = 7 * 24 * 60 * 60
+PAGES = (
+    overview,
+    sessions,
+    transcript,
+    knowledge,
+    search_lab,
+    document,
+    compare,
+    sources,
+    gaps,
+    gap,
+    cards,
+    evaluation,
+    playground,
+    channels,
+    health,
+    people,
+    audit,
+    account,
+    lost,  # the last one: it takes every other address
+)
 
 
 def mount_console(app: FastAPI, services: Services, access: ConsoleAccess) -> None:
-    """Serves the console at /admin. Nothing is written: the login lives in a signed cookie alone."""
+    """Serves the console at /admin. No file is written: the login lives in a signed cookie alone."""
+    settings = services.settings
     console.add_static_files(STATIC, Path(__file__).parent / "static")
     console.add_api_route("/", _home, methods=["GET"], include_in_schema=False)
-    add_login(console, access)
-    pages = (overview, sessions, transcript, playground, knowledge, document, compare, sources, channels, health, lost)
-    for page in pages:
+    add_login(console, access, services.people, IdentityProvider(settings) if settings.oidc_issuer else None)
+    add_exports(services)
+    for page in PAGES:
         page.add_pages(services)
-    _protect(console, access, https=services.settings.address.startswith("https://"))
+    _protect(console, access, services)
     lifespan = app.router.lifespan_context
     ui.run_with(  # pyright: ignore[reportUnknownMemberType]
         app,
@@ -81,17 +113,18 @@ def _with_console(inner: Lifespan[FastAPI]) -> Lifespan[FastAPI]:
     return lifespan
 
 
-def _protect(console: App, access: ConsoleAccess, *, https: bool) -> None:
+def _protect(console: App, access: ConsoleAccess, services: Services) -> None:
     """Sessions outside, then the guard; NiceGUI adds its own middleware inside, where only guests arrive."""
-    console.add_middleware(Guard)
+    origin = services.settings.address
+    console.add_middleware(Guard, people=services.people, origin=origin)
     console.add_middleware(
         SessionMiddleware,
         secret_key=access.cookie_secret,
         session_cookie="console_session",
         path=MOUNT,
-        max_age=SESSION_SECONDS,
+        max_age=LIFE,
         same_site="lax",
-        https_only=https,
+        https_only=origin.startswith("https://"),
     )
 
 

@@ -15,6 +15,8 @@ from nicegui import __version__ as nicegui_version
 from nicegui import ui
 
 from admin.guard import MOUNT, STATIC
+from admin.permissions import may, person
+from core.domain.people import Role
 
 FOLDER = Path(__file__).parent / "static"
 MARK = (FOLDER / "mark.svg").read_text(encoding="utf-8").strip()
@@ -22,14 +24,19 @@ MARK = (FOLDER / "mark.svg").read_text(encoding="utf-8").strip()
 NAVIGATION = {
     "Overview": "/overview",
     "Sessions": "/sessions",
-    "Playground": "/playground",
+    "Gaps": "/gaps",
     "Knowledge": "/knowledge",
+    "Evaluation": "/evaluation",
+    "Playground": "/playground",
     "Channels": "/channels",
     "Health": "/health",
+    "People": "/people",
 }
 
-WITHIN = {"Knowledge": {"Sources": "/sources"}}
+WITHIN = {"Gaps": {"Cards": "/cards"}, "Knowledge": {"Sources": "/sources", "Search lab": "/knowledge/search"}}
 """Parts that the navigation shows below another one."""
+
+OWNERS_ONLY = {"People"}
 
 
 @cache
@@ -81,6 +88,8 @@ def empty(title: str, advice: str) -> None:
 def _navigation(part: str) -> None:
     with ui.element("nav").props('aria-label="Console"'):
         for name, target in NAVIGATION.items():
+            if name in OWNERS_ONLY and not may(Role.OWNER):
+                continue
             _entry(name, target, part)
             for inner, inner_target in WITHIN.get(name, {}).items():
                 _entry(inner, inner_target, part).classes("within")
@@ -92,7 +101,10 @@ def _entry(name: str, target: str, part: str) -> ui.link:
 
 
 def _controls() -> None:
+    who = person()
     with ui.element("div").classes("controls"):
+        if who:
+            ui.link(who.name, "/account").classes("account").props('title="Your account"')
         theme = ui.element("button").classes("icon-button theme-button")
         theme.props('type=button title="Colours: system, light or dark" aria-label="Change colours"')
         theme.on("click", js_handler="() => nextTheme()")

@@ -40,7 +40,7 @@ class Unindexed:
         return [f"{shown} {'has' if len(names) == 1 else 'have'} not been read since added or changed"]
 
     def _is_unread(self, source: Source) -> bool:
-        if source.kind is SourceKind.UPLOAD:
+        if source.kind in {SourceKind.UPLOAD, SourceKind.CARDS}:
             return False
         touched = self._touched.get(source.name)
         return source.refreshed_at is None or (touched is not None and touched > source.refreshed_at)

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from core.domain.people import COMMAND, acting_as
 from core.errors import AssistantError
 from core.settings import Settings
 
@@ -46,7 +47,7 @@ async def api(settings: Settings) -> AsyncGenerator[Api]:
     from bot.http.app import create_app  # noqa: PLC0415 - seconds of imports
     from core.bootstrap import open_services  # noqa: PLC0415
 
-    with own_folder(settings):
+    with own_folder(settings), acting_as(COMMAND):
         async with open_services(settings) as services:
             transport = httpx.ASGITransport(create_app(services))
             async with httpx.AsyncClient(base_url=HERE, transport=transport, **options) as client:

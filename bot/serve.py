@@ -129,7 +129,7 @@ async def _state(channel: Channel) -> str:
 def _channels(services: Services) -> dict[str, Channel]:
     """The channels whose token is there and whose role this process has; each is imported only then."""
     settings = services.settings
-    chat = (services.answering, services.presence, services.aftercare)
+    chat = (services.answering, services.presence, services.aftercare, services.errands)
     channels: dict[str, Channel] = {}
     if settings.speaks_slack and "slack" in settings.roles:
         from bot.slack.app import SlackChannel  # noqa: PLC0415

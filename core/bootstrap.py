@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from core.answering.aftercare import Aftercare
+from core.answering.cards import CardDesk
 from core.answering.engine import Engine
+from core.answering.erasure import Erasure
+from core.answering.errands import ErrandDesk
+from core.answering.gaps import GapKeeper
+from core.answering.lab import SearchLab
 from core.answering.language_models.connections import Connections
 from core.answering.presence import Presence
 from core.answering.replay import Replayer
@@ -19,11 +24,12 @@ from core.answering.turns.durability import Ledger
 from core.answering.turns.memories import Condenser, Memories
 from core.answering.turns.runner import Limits, TurnRunner
 from core.domain.conversation import Mode
-from core.errors import StorageError
+from core.errors import InputError, StorageError
 from core.knowledge.collect import Collector
 from core.knowledge.curate import Curator
 from core.knowledge.defaults import default_sources
 from core.knowledge.evaluation.evaluate import Evaluator
+from core.knowledge.evaluation.questionnaire import Questionnaire
 from core.knowledge.gathering.fetch import Fetcher
 from core.knowledge.gathering.gather import Gatherer
 from core.knowledge.index.dense import IndexPlace
@@ -40,14 +46,24 @@ from core.operations.attention import Attention
 from core.operations.endpoint import reach_model
 from core.operations.health import HealthChecks
 from core.operations.inventory import Inventory
+from core.operations.keys import Keys
+from core.operations.people import People
 from core.operations.scheduler import RefreshSchedule
 from core.operations.tally import TallyService
 from core.settings import Settings
+from core.storage.api_keys import ApiKeys
 from core.storage.audit import Audit
+from core.storage.cards import Cards
 from core.storage.channels import Channels
+from core.storage.conversations import Conversations
 from core.storage.engine import Database
+from core.storage.erasure import Erasures
+from core.storage.errands import Errands
 from core.storage.executors import Executors
+from core.storage.gaps import Gaps
+from core.storage.golden import GoldenQuestions
 from core.storage.library import Library
+from core.storage.measurements import Measurements
 from core.storage.migrate import migrate
 from core.storage.reviews import Reviews
 from core.storage.runs import Runs
@@ -55,7 +71,9 @@ from core.storage.sessions import Sessions
 from core.storage.sources import Sources
 from core.storage.spending import Spending
 from core.storage.tally import Tallies
+from core.storage.transcripts import Transcripts
 from core.storage.turns import Turns
+from core.storage.users import Users
 from core.storage.versions import Versions
 
 GENERATION_2_THRESHOLD = 100
@@ -68,6 +86,8 @@ class Services:
 
     settings: Settings
     sessions: Sessions
+    conversations: Conversations
+    transcripts: Transcripts
     turns: Turns
     executors: Executors
     sources: Sources
@@ -76,13 +96,22 @@ class Services:
     runs: Runs
     gatherer: Gatherer
     curator: Curator
+    questionnaire: Questionnaire
+    measurements: Measurements
     evaluator: Evaluator
     retriever: Retriever
+    lab: SearchLab
     refresher: Refresher
     answering: AnsweringService
     presence: Presence
     aftercare: Aftercare
     audit: Audit
+    people: People
+    keys: Keys
+    erasure: Erasure
+    gaps: GapKeeper
+    cards: CardDesk
+    errands: ErrandDesk
     replayer: Replayer
     schedule: RefreshSchedule
     tally: TallyService
@@ -110,6 +139,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
     database = Database(settings.sqlalchemy_url)
     sessions, turns, executors = Sessions(database), Turns(database), Executors(database)
     sources, library, versions, runs = Sources(database), Library(database), Versions(database), Runs(database)
+    audit = Audit(database)
     place = IndexPlace(settings.index_dir, settings.chroma_url)
     embedder = await asyncio.to_thread(Embedder, settings.model_dir)
     reranker = await asyncio.to_thread(Reranker, settings.rerank_model) if settings.rerank_model else None
@@ -117,7 +147,8 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
     retriever = Retriever(versions, models, place, settings.address, reranker)
     fetcher = Fetcher(contact=settings.public_url or "")
     gatherer = Gatherer(fetcher, settings.var_dir / "repositories")
-    evaluator = Evaluator(versions, retriever, settings.golden_file, settings.golden_tolerance)
+    questionnaire = Questionnaire(GoldenQuestions(database), library, audit, settings.golden_file)
+    evaluator = Evaluator(versions, retriever, questionnaire, settings.golden_tolerance)
     worker = BuildWorker(settings.model_dir, place, settings.var_dir / "work")
     indexer = Indexer(
         library,
@@ -128,9 +159,10 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         place=place,
         evaluator=evaluator,
     )
+    gaps = Gaps(database)
     grace = timedelta(days=settings.gone_days)
     collector = Collector(sources, library, gatherer, grace)
-    refresher = Refresher(runs, collector, indexer, Switchboard(library, versions, indexer, place))
+    refresher = Refresher(runs, collector, indexer, Switchboard(library, versions, indexer, place), audit)
 
     health = HealthChecks()
     reviews, spending = Reviews(database), Spending(database)
@@ -147,7 +179,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
 
         return build_condenser(settings, connections)
 
-    presence = Presence(Channels(database), sessions, turns, sources, retriever)
+    presence = Presence(Channels(database), sessions, turns, sources, retriever, audit=audit)
     runner = TurnRunner(
         turns,
         load_engines,
@@ -156,15 +188,20 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         Limits(settings.turns_at_once, settings.crews_at_once, settings.turns_waiting),
         rules=presence.rules,
     )
-    answering = AnsweringService(sessions, turns, runner)
+    answering, audit = AnsweringService(sessions, turns, runner), Audit(database)
 
     with suppress(StorageError):  # whoever needs the database says what is wrong with it
         await sources.begin_with(default_sources(settings.sources_file, settings.knowledge_dir))
+    with suppress(StorageError, InputError):  # a file that cannot be read is told by the next evaluation
+        await questionnaire.begin()
 
     schedule = RefreshSchedule(refresher, sources, settings.refresh_cron)
+    gap_keeper = GapKeeper(gaps, embedder, audit)
     services = Services(
         settings=settings,
         sessions=sessions,
+        conversations=Conversations(database),
+        transcripts=Transcripts(database),
         turns=turns,
         executors=executors,
         sources=sources,
@@ -172,14 +209,23 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         versions=versions,
         runs=runs,
         gatherer=gatherer,
-        curator=Curator(sources, library, gatherer, grace),
+        curator=Curator(sources, library, gatherer, grace, audit),
+        questionnaire=questionnaire,
+        measurements=Measurements(database),
         evaluator=evaluator,
         retriever=retriever,
+        lab=SearchLab(versions, retriever),
         refresher=refresher,
         answering=answering,
         presence=presence,
         aftercare=Aftercare(reviews, turns, sessions),
-        audit=Audit(database),
+        audit=audit,
+        people=People(Users(database), audit),
+        keys=Keys(ApiKeys(database), audit),
+        gaps=gap_keeper,
+        cards=CardDesk(Cards(database), gaps, sources, library, versions=versions, refresher=refresher, audit=audit),
+        errands=ErrandDesk(Errands(database), turns, audit),
+        erasure=Erasure(Erasures(database), answering, audit),
         replayer=Replayer(turns, answering.warm_up),
         schedule=schedule,
         tally=TallyService(Tallies(database)),
@@ -188,6 +234,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
         inventory=Inventory(settings, database, sources, schedule, answering),
     )
     _register_checks(services, database, place)
+    services.schedule.also("sorting of questions into gaps", "29 * * * *", gap_keeper.catch_up)
     services.schedule.also("count of recent questions", "3 * * * *", services.tally.count_recent)
     services.schedule.also("count of all questions", "41 4 * * *", services.tally.count_all)
     alone = database.embedded and not settings.chroma_url  # then whoever holds VAR_DIR is the only one

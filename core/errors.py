@@ -38,12 +38,24 @@ class UnknownSource(InputError):
     """No source has this name."""
 
 
+class UnknownGap(InputError):
+    """No gap has this id: its questions were deleted, or it never was."""
+
+
+class UnknownCard(InputError):
+    """No knowledge card has this id."""
+
+
 class NameTaken(InputError):
     """Something else has this name already; nothing was stored."""
 
 
 class UnknownVersion(InputError):
     """No index version has this id, or it is not in the state that was asked for."""
+
+
+class UnknownGoldenQuestion(InputError):
+    """No golden question has this id."""
 
 
 class StorageError(AssistantError):

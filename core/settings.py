@@ -153,7 +153,15 @@ class Settings(BaseSettings):
     discord_api_url: Url = Field("https://discord.com/api/v10", description="Base address of Discord's REST API.")
 
     admin_password: SecretStr | None = Field(None, description="Console password; generated when absent.")
-    api_key: SecretStr | None = Field(None, description="Key that HTTP callers must send.")
+    api_key: SecretStr | None = Field(None, description="Key that HTTP callers must send, or one of the console's.")
+    oidc_issuer: Url | None = Field(None, description="OpenID Connect provider that logs people in to the console.")
+    oidc_client_id: str | None = Field(None, description="How it knows us.")
+    oidc_client_secret: SecretStr | None = Field(None, description="Beside OIDC_CLIENT_ID, where it gave one.")
+    oidc_role_claim: str = Field("groups", min_length=1, description="The claim that OIDC_ROLES are about.")
+    oidc_roles: Annotated[dict[str, Literal["viewer", "editor", "owner"]], NoDecode] = Field(
+        default_factory=dict[str, Literal["viewer", "editor", "owner"]],
+        description="Roles by group or e-mail, as JSON; without it only known people are let in.",
+    )
     refresh_cron: str = Field("17 3 * * *", description="When the index is refreshed (UTC); `off` for never.")
     roles: Annotated[frozenset[str], NoDecode] = Field(
         frozenset({"http", "slack", "discord", "scheduler"}),
@@ -165,7 +173,7 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()  # worker processes run in another folder
 
-    @field_validator("llm_fallbacks", "llm_prices", mode="before")
+    @field_validator("llm_fallbacks", "llm_prices", "oidc_roles", mode="before")
     @classmethod
     def _read_json(cls, value: Any) -> Any:
         try:
@@ -188,7 +196,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("llm_base_url", "chroma_url", "slack_api_url", "discord_api_url", "public_url")
+    @field_validator("llm_base_url", "chroma_url", "slack_api_url", "discord_api_url", "public_url", "oidc_issuer")
     @classmethod
     def _http_address(cls, value: str | None) -> str | None:
         if value is not None and (urlsplit(value).scheme not in {"http", "https"} or not _has_place(value)):
@@ -237,6 +245,8 @@ class Settings(BaseSettings):
             raise ValueError("SLACK_BOT_TOKEN is for one workspace and SLACK_CLIENT_ID for several: set one of them")
         if self.slack_client_id and not (self.slack_app_token or self.slack_signing_secret):
             raise ValueError("SLACK_CLIENT_ID needs SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET beside it")
+        if bool(self.oidc_issuer) is not bool(self.oidc_client_id):
+            raise ValueError("OIDC_ISSUER and OIDC_CLIENT_ID need each other")
         if self.llm_fallbacks and self.model_endpoint is None:
             raise ValueError("LLM_FALLBACKS come after a first endpoint: set LLM_BASE_URL or OPENROUTER_API_KEY too")
         if not self.on_loopback and not (self.api_key and self.api_key.get_secret_value().strip()):

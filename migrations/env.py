@@ -6,12 +6,20 @@ from alembic import context
 from sqlalchemy.engine import Connection
 
 from core.settings import load_settings
+from core.storage import gap_models  # noqa: F401 - so that its tables are known
 from core.storage.engine import create_engine
 from core.storage.library_models import Base
+from core.storage.search import in_models
 
 
 def _run(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True, compare_type=True)
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        render_as_batch=True,
+        compare_type=True,
+        include_name=in_models,
+    )
     with context.begin_transaction():
         context.run_migrations()
 

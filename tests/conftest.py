@@ -31,6 +31,9 @@ PAGES = Path(__file__).parent / "pages"
 NO_SOURCES = PAGES / "none.toml"
 """No file: tests fetch nothing from the web unless they say so."""
 
+NO_QUESTIONS = PAGES / "none.jsonl"
+"""No file: the golden questions that ship are about other pages."""
+
 OURS = frozenset(name.upper() for name in Settings.model_fields)
 
 
@@ -73,7 +76,8 @@ def make_settings(tmp_path: Path, packaged_model: Path) -> Callable[..., Setting
 
     def make(**overrides: object) -> Settings:
         var_dir = tmp_path / "var"
-        ours = {"var_dir": var_dir, "knowledge_dir": PAGES, "sources_file": NO_SOURCES, "refresh_cron": "off"}
+        none = {"sources_file": NO_SOURCES, "golden_file": NO_QUESTIONS}
+        ours = {"var_dir": var_dir, "knowledge_dir": PAGES, **none, "refresh_cron": "off"}
         settings = load_settings(**{**ours, **overrides})
         settings.model_dir.parent.mkdir(parents=True, exist_ok=True)
         if not settings.model_dir.exists():
@@ -90,7 +94,8 @@ def built_var(shared_folder: Path, packaged_model: Path) -> Path:
     with FileLock(shared_folder / "built-var.lock"):
         if not target.exists():
             building = shared_folder / "building-var"
-            settings = load_settings(var_dir=building, knowledge_dir=PAGES, sources_file=NO_SOURCES, refresh_cron="off")
+            none = {"sources_file": NO_SOURCES, "golden_file": NO_QUESTIONS}
+            settings = load_settings(var_dir=building, knowledge_dir=PAGES, **none, refresh_cron="off")
             settings.model_dir.parent.mkdir(parents=True)
             settings.model_dir.symlink_to(packaged_model)
             migrate(settings.sqlalchemy_url)

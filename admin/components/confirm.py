@@ -1,11 +1,14 @@
 """Asks before something is done that others will notice.
 
-Comes in: what will happen, in sentences, and the word for doing it. Goes out: whether to do it.
+Comes in: what will happen, in sentences, and the word for doing it. Goes out: whether to do it. Called by handlers that
+are guarded: whoever lost the right to do it meanwhile is told so, and it is not done.
 """
 
 from collections.abc import Sequence
 
 from nicegui import ui
+
+from admin.permissions import still_may
 
 
 async def confirm(title: str, sentences: Sequence[str], action: str) -> bool:
@@ -21,4 +24,4 @@ async def confirm(title: str, sentences: Sequence[str], action: str) -> bool:
     agreed = await dialog
     if not dialog.is_deleted:
         dialog.delete()
-    return bool(agreed)
+    return bool(agreed) and await still_may()

@@ -38,3 +38,9 @@ def time_left(seconds: float) -> str:
     if seconds < 100:  # noqa: PLR2004 - in tens of seconds
         return f"about {round(seconds, -1):.0f} s left"
     return f"about {seconds / 60:.0f} min left"
+
+
+def dollars(micro: int) -> str:
+    """What something cost, such as `$0.0042` or `$12.50`; `micro` is in millionths of a dollar."""
+    amount = micro / 1_000_000
+    return f"${amount:,.2f}" if amount >= 1 else f"${amount:.4f}"

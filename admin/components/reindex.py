@@ -4,15 +4,16 @@ Comes in: the refresher, and what to do when a refresh ended. A refresh that run
 it, is shown when the page opens; leaving the page does not stop it.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 from nicegui import ui
 
 from admin.components.moments import count, pace, time_left
 from admin.components.status import StatusLine
-from admin.permissions import editing
+from admin.permissions import editing, may
 from core.domain.knowledge import Change, Progress, RefreshRun, RunStatus
+from core.domain.people import Role
 from core.errors import AssistantError
 from core.knowledge.refresh import Refresher
 
@@ -44,21 +45,30 @@ class Reindex:
             with ui.element("div").classes("ending"):
                 self._status = StatusLine()
                 self._problems = ui.link("", "/sources")
-        self._rebuild.set_visibility(choice)
+        self._button.set_visibility(may(Role.EDITOR))
+        self._rebuild.set_visibility(choice and may(Role.EDITOR))
         self._progress.set_visibility(False)
         self._problems.set_visibility(False)
         if refresher.running:
-            ui.timer(0, self.run, once=True)
+            ui.timer(0, self._join, once=True)
 
+    @editing
     async def run(self) -> None:
         """Starts a refresh, or joins the one that runs, and follows it to its end."""
+        rebuild = bool(self._rebuild.value)
+        await self._follow(self._refresher.refresh(TRIGGER, rebuild=rebuild, only=self._only))
+
+    async def _join(self) -> None:
+        await self._follow(self._refresher.follow())
+
+    async def _follow(self, news: AsyncGenerator[Progress | RefreshRun]) -> None:
         self._button.disable()
         self._bar.set_value(0)
         self._progress.set_visibility(True)
-        self._cancel.set_visibility(True)
+        self._cancel.set_visibility(may(Role.EDITOR))
         self._problems.set_visibility(False)
         try:
-            await self._follow()
+            await self._tell(news)
         except AssistantError as error:
             self._status.fail(error.said)
         finally:
@@ -73,9 +83,8 @@ class Reindex:
         """Ends the refresh; the live index stays."""
         await self._refresher.cancel()
 
-    async def _follow(self) -> None:
-        started = self._refresher.refresh(TRIGGER, rebuild=bool(self._rebuild.value), only=self._only)
-        async with aclosing(started) as news:
+    async def _tell(self, news: AsyncGenerator[Progress | RefreshRun]) -> None:
+        async with aclosing(news):
             async for item in news:
                 if isinstance(item, RefreshRun):
                     self._end(item)

@@ -3,6 +3,7 @@
 Comes in: an evaluation as it is stored. Goes out: figures for a list, outcomes for a comparison.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from nicegui import ui
@@ -20,20 +21,24 @@ def scores_view(version: IndexVersion, evaluation: Evaluation | None) -> None:
     if evaluation is None:
         ui.label("Not evaluated yet").classes("muted small")
         return
-    scores = Scores.from_dict(evaluation.scores)
+    metrics_view(Scores.from_dict(evaluation.scores))
+    if evaluation.revision != version.revision:
+        ui.label(f"Measured at revision {evaluation.revision}, before the latest changes.").classes("muted small")
+
+
+def metrics_view(scores: Scores, shown: Mapping[str, str] = SHOWN) -> None:
+    """Those of the metrics that were measured; `shown` gives their names by field."""
     with ui.element("div").classes("metrics"):
-        for field, name in SHOWN.items():
+        for field, name in shown.items():
             metric: Metric | None = getattr(scores, field)
             if metric:
                 _metric(name, metric)
-    if evaluation.revision != version.revision:
-        ui.label(f"Measured at revision {evaluation.revision}, before the latest changes.").classes("muted small")
 
 
 def outcomes_of(evaluation: Evaluation) -> list[Outcome]:
     """The outcomes a question that an evaluation stored."""
     outcomes = [Outcome(**stored) for stored in evaluation.outcomes]
-    return [replace(outcome, pages=tuple(outcome.pages)) for outcome in outcomes]
+    return [replace(outcome, pages=tuple(outcome.pages), gold=tuple(outcome.gold)) for outcome in outcomes]
 
 
 def _metric(name: str, metric: Metric) -> None:

@@ -12,6 +12,7 @@ from nicegui import ui
 
 from admin.components.schedule import times_in_words
 from admin.components.status import StatusLine
+from admin.permissions import editing
 from core.bootstrap import Services
 from core.domain.knowledge import Source, SourceKind
 from core.errors import AssistantError, InputError
@@ -157,6 +158,7 @@ class SourceForm:
     def _named(self) -> str:
         return (self._name.value or "").strip()
 
+    @editing
     async def check(self) -> None:
         """Says what the source holds, or why it cannot be read. Nothing is saved."""
         self._check.props("loading")
@@ -170,6 +172,7 @@ class SourceForm:
         finally:
             self._check.props(remove="loading")
 
+    @editing
     async def save(self) -> None:
         """Stores the source and closes the form, or says what is wrong with it."""
         try:

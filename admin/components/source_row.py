@@ -14,6 +14,7 @@ KIND_WORDS = {
     SourceKind.GIT: "git",
     SourceKind.FOLDER: "folder",
     SourceKind.UPLOAD: "uploads",
+    SourceKind.CARDS: "cards",
 }
 
 
@@ -45,4 +46,6 @@ def source_summary(source: Source, pages: int, failing: int = 0, *, linked: bool
 def _last_look(source: Source) -> str:
     if source.refreshed_at:
         return f"last look {moment(source.refreshed_at)}"
+    if source.kind is SourceKind.CARDS:
+        return "written in this console"
     return "files are uploaded here" if source.kind is SourceKind.UPLOAD else "not looked at yet"

@@ -38,7 +38,7 @@ class Tile:
             ui.label(measure.title).classes("overline")
             with ui.element("div").classes("tile-value"):
                 self._value = ui.label().classes("figure-value").mark(f"{mark}-value")
-                self._change = ui.label().classes("change").mark(f"{mark}-change")
+                self._change = ui.label().classes("versus").mark(f"{mark}-change")
             self._beside = ui.label().classes("muted small tile-note")
             self._chart = Chart("line" if len(measure.series) > 1 and measure.good < 0 else "bar")
 
@@ -47,7 +47,7 @@ class Tile:
         change, tone = self._measure.change(overview.figures, overview.before)
         self._value.set_text(self._measure.value(overview.figures))
         self._change.set_text(change)
-        self._change.classes(replace=f"change {TONES[tone]}")
+        self._change.classes(replace=f"versus {TONES[tone]}")
         self._beside.set_text(self._measure.beside(overview.figures))
         labels = [when(point.start, overview.period) for point in overview.points]
         series: Series = {

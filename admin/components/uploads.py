@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from nicegui import events, ui
 
+from admin.permissions import editing
 from core.bootstrap import Services
 from core.domain.knowledge import Source
 from core.errors import AssistantError
@@ -33,6 +34,7 @@ class Uploads:
         ui.label(kinds).classes("muted")
         self._results = ui.element("div").classes("results").props("aria-live=polite")
 
+    @editing
     async def _take(self, event: events.UploadEventArguments) -> None:
         name = event.file.name
         raw = await event.file.read()

@@ -14,9 +14,11 @@ from admin.components.moments import count, moment, span
 from admin.components.reindex import changed_pages
 from admin.components.scores import scores_view
 from admin.components.status import StatusLine
+from admin.permissions import editing, may
 from admin.theme import section
 from core.bootstrap import Services
 from core.domain.knowledge import IndexVersion, Stage
+from core.domain.people import Role
 from core.errors import AssistantError
 from core.storage.versions import Evaluation
 
@@ -39,8 +41,9 @@ class VersionList:
         with section("Index versions"):
             with ui.element("div").classes("section-foot"):
                 ui.label("Every version that is kept; one of them answers.").classes("muted")
-                undo = ui.button("Undo the last change", icon="undo", on_click=self._undo)
-                undo.props("outline no-caps").classes("quiet")
+                if may(Role.EDITOR):
+                    undo = ui.button("Undo the last change", icon="undo", on_click=self._undo)
+                    undo.props("outline no-caps").classes("quiet")
             self._status = StatusLine()
             await self._listing()
 
@@ -77,7 +80,8 @@ class VersionList:
                 ui.label(version.reason).classes("reason")
             scores_view(version, evaluations[version.id])
             with ui.element("div").classes("actions"):
-                self._actions(version, live)
+                if may(Role.EDITOR):
+                    self._actions(version, live)
                 if live and live.id != version.id and evaluations[live.id] and evaluations[version.id]:
                     ui.link("Compare with the live version", f"/versions/{live.id}/{version.id}").classes("action")
 
@@ -93,6 +97,7 @@ class VersionList:
         evaluate = ui.button("Evaluate", icon="speed").props("flat no-caps").classes("quiet")
         evaluate.on_click(partial(self._evaluate, version, evaluate))
 
+    @editing
     async def _promote(self, version: IndexVersion, live: IndexVersion | None) -> None:
         said = [f"{name_of(version)} answers from now on, with {count(version.documents, 'document')}."]
         if version.reason:
@@ -102,6 +107,7 @@ class VersionList:
         if await confirm("Promote this version?", said, "Promote"):
             await self._move(lambda: self._services.refresher.promote(version.id))
 
+    @editing
     async def _go_back(self, version: IndexVersion, live: IndexVersion | None) -> None:
         pages = count(version.documents, "page")
         said = [
@@ -113,6 +119,7 @@ class VersionList:
         if await confirm("Roll back to this version?", [*said, RETURNS], "Roll back"):
             await self._move(lambda: self._services.refresher.roll_back(version.id))
 
+    @editing
     async def _undo(self) -> None:
         try:
             said = await self._what_undo_does()
@@ -141,6 +148,7 @@ class VersionList:
         if not self._status.gone:
             await self._moved()
 
+    @editing
     async def _evaluate(self, version: IndexVersion, button: ui.button) -> None:
         button.props("loading")
         self._status.say(f"Asking {name_of(version)} the golden questions …")

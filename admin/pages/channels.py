@@ -5,16 +5,16 @@ from urllib.parse import urlencode
 
 from nicegui import ui
 
+from admin.components.drafts import DraftList
 from admin.components.status import StatusLine
+from admin.permissions import editing, may
 from admin.theme import empty, frame, heading, section
 from core.answering.presence import NAMES, shown
 from core.bootstrap import Services
 from core.domain.channels import Address, Speaks
 from core.domain.conversation import Mode
+from core.domain.people import Role, acting
 from core.errors import AssistantError
-
-CONSOLE = "console"
-"""Who changed it, in the record."""
 
 EXPLAINED = {
     "speaks": "When it speaks: off, mention, threads (also in its threads), auto (also unasked, when sure), shadow",
@@ -39,6 +39,7 @@ def add_pages(services: Services) -> None:
     async def channels_page() -> None:
         with frame("Channels", "Channels"):
             heading("Channels", "What holds in each channel; what is not set there is as in its workspace.")
+            await DraftList(services).show()
             places = await services.presence.places()
             if not places:
                 empty("No channels yet", "They appear here once somebody has asked something in Slack or Discord.")
@@ -94,8 +95,10 @@ class SettingsForm:
             for name in NAMES:
                 self._field(name, holding[name])
         self._status = StatusLine()
-        ui.button("Save", on_click=self.save).props("unelevated no-caps").mark("save")
+        if may(Role.EDITOR):
+            ui.button("Save", on_click=self.save).props("unelevated no-caps").mark("save")
 
+    @editing
     async def save(self) -> None:
         """Stores what was changed, field by field; what cannot be is told, and the rest is kept."""
         changed, refused = list[str](), list[str]()
@@ -104,7 +107,7 @@ class SettingsForm:
             if value == self._own.get(name, ""):
                 continue
             try:
-                await self._presence.change(self._address, name, value or None, CONSOLE)
+                await self._presence.change(self._address, name, value or None, acting())
                 changed.append(name)
             except AssistantError as error:
                 refused.append(error.said)
@@ -118,12 +121,13 @@ class SettingsForm:
         own = self._own.get(name, "")
         with ui.element("div").classes("explained"):
             if name in CHOICES:
-                options = {"": f"as in the workspace ({holds})" if not own else "as in the workspace"}
+                above = "as in the workspace" if self._address.channel else "as by default"
+                options = {"": above if own else f"{above} ({holds})"}
                 options |= {str(choice): str(choice) for choice in CHOICES[name]}
                 self._fields[name] = ui.select(options, label=name, value=own).props("outlined stack-label")
             else:
                 self._fields[name] = ui.input(name, value=own, placeholder=holds or "not set").props(
                     "outlined stack-label"
                 )
-            self._fields[name].classes("field").mark(f"setting-{name}")
+            self._fields[name].classes("field").mark(f"setting-{name}").set_enabled(may(Role.EDITOR))
             ui.label(EXPLAINED[name]).classes("muted small")

@@ -1,16 +1,19 @@
 """Two index versions side by side: what each metric gained, and the questions that fare differently."""
 
 from typing import get_args
+from urllib.parse import quote
 
 from nicegui import ui
 
 from admin.components.moments import count, moment
 from admin.components.scores import interval, outcomes_of
+from admin.components.status import StatusLine
 from admin.components.versions import name_of
+from admin.permissions import editing
 from admin.theme import empty, frame, heading, section
 from core.bootstrap import Services
 from core.domain.knowledge import IndexVersion
-from core.errors import UnknownVersion
+from core.errors import AssistantError, UnknownVersion
 from core.knowledge.evaluation.scoring import Difference, Measure, Outcome, compare, paired_difference
 from core.storage.versions import Evaluation
 
@@ -22,6 +25,9 @@ MEASURES = {
     "ndcg": "nDCG@10",
     "right": "answered or refused rightly",
 }
+
+FOUND = 3
+"""Pages told of those that each version found."""
 
 Pair = tuple[IndexVersion, Evaluation]
 
@@ -38,20 +44,49 @@ def add_pages(services: Services) -> None:
         return (version, evaluation) if evaluation else None
 
     @ui.page("/versions/{before}/{after}")
-    async def compare_page(before: str, after: str) -> None:
+    async def compare_page(before: str, after: str, show: str = "") -> None:
         first, second = await measured(before), await measured(after)
-        with frame("Compare versions", "Knowledge"):
-            ui.link("← Knowledge", "/knowledge").classes("back")
+        with frame("Compare versions", "Evaluation"):
+            ui.link("← Evaluation", "/evaluation").classes("back")
             if first is None or second is None:
                 ui.context.client.status_code = 404
                 empty("Nothing to compare", "A version is gone, or not evaluated yet. Evaluate both, then compare.")
             elif first[1].questions != second[1].questions:
                 empty("Nothing to compare", "They were asked different questions. Evaluate both again.")
+                Remeasure(services, first[0], second[0]).show()
             else:
-                _show(first, second)
+                _show(first, second, show)
 
 
-def _show(before: Pair, after: Pair) -> None:
+class Remeasure:
+    """The button that asks two versions the questions as they are now."""
+
+    def __init__(self, services: Services, *versions: IndexVersion) -> None:
+        self._services = services
+        self._versions = versions
+
+    def show(self) -> None:
+        """Builds it."""
+        self._button = ui.button("Evaluate both", icon="speed", on_click=self.run).props("unelevated no-caps")
+        self._button.classes("more")
+        self._status = StatusLine()
+
+    @editing
+    async def run(self) -> None:
+        """Measures both, then shows how they compare."""
+        self._button.props("loading")
+        self._status.say("Asking both the golden questions …")
+        try:
+            for version in self._versions:
+                await self._services.evaluator.evaluate(version)
+        except AssistantError as error:
+            self._status.fail(error.said)
+            self._button.props(remove="loading")
+        else:
+            ui.navigate.to("/versions/{}/{}".format(*(version.id for version in self._versions)))
+
+
+def _show(before: Pair, after: Pair, show: str) -> None:
     heading(
         f"{name_of(after[0])} against {before[0].id[-8:]}",
         f"{name_of(before[0])} is {before[0].stage.value}, measured {moment(before[1].created_at)}; "
@@ -65,9 +100,19 @@ def _show(before: Pair, after: Pair) -> None:
         if not differences:
             ui.label(f"None of {count(len(new), 'question')}: both find and refuse alike.").classes("muted")
             return
-        ui.label(f"{len(differences)} of {count(len(new), 'question')}, the worst losses first.").classes("muted")
+        better = [difference for difference in differences if difference.change > 0]
+        worse = [difference for difference in differences if difference.change < 0]
+        here = f"/versions/{before[0].id}/{after[0].id}"
+        with ui.element("div").classes("facts"):
+            ui.link(f"{len(differences)} of {count(len(new), 'question')}", here)
+            ui.link(f"{len(worse)} worse", f"{here}?show=worse")
+            ui.link(f"{len(better)} better", f"{here}?show=better")
+        chosen = {"worse": worse, "better": better[::-1]}.get(show, differences)
+        if not chosen:
+            ui.label(f"No question fares {show}.").classes("muted")
+            return
         with ui.element("div").classes("rows"):
-            for difference in differences:
+            for difference in chosen:
                 _difference(difference)
 
 
@@ -95,11 +140,16 @@ def _difference(difference: Difference) -> None:
         with ui.element("div").classes("facts"):
             ui.label(f"before: {_fate(difference.before)}")
             ui.label(f"after: {_fate(difference.after)}")
+        for what, outcome in (("Found before", difference.before), ("Found after", difference.after)):
+            with ui.element("div").classes("facts"):
+                ui.label(what)
+                for page in outcome.pages[:FOUND]:
+                    ui.link(page, f"/knowledge/{quote(page)}").classes("address")
 
 
 def _fate(outcome: Outcome) -> str:
     done = "answered" if outcome.covered else "refused"
     if not outcome.answerable:
         return done
-    rank = f"right page at {round(1 / outcome.reciprocal_rank)}" if outcome.reciprocal_rank else "right page not found"
+    rank = f"right page at {outcome.rank}" if outcome.rank else "right page not found"
     return f"{done}, {rank}"

@@ -44,6 +44,7 @@ def add_pages(services: Services) -> None:
         documents = DocumentList(services.library, catalogue, source)
         with frame("Knowledge", "Knowledge"):
             heading("Knowledge", "The pages that answers come from, and the index that finds them.")
+            ui.link("Search lab: try a question and see what it finds", "/knowledge/search").classes("back")
             await live()
             Reindex(services.refresher, show_news)
             await versions.show()

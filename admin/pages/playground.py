@@ -9,6 +9,7 @@ from nicegui import ui
 
 from admin.components.answer import answer_view, question_view
 from admin.components.prose import prose
+from admin.permissions import asking
 from admin.theme import frame, heading
 from core.bootstrap import Services
 from core.domain.conversation import Mode, Question, SessionKey
@@ -51,6 +52,7 @@ class Playground:
             for example in EXAMPLES:
                 ui.button(example, on_click=partial(self.ask, example)).classes("chip").props("flat no-caps")
 
+    @asking
     async def ask(self, text: str) -> None:
         """Asks and shows the answer while it is being made."""
         if not text.strip() or not self._send.enabled:
@@ -64,7 +66,7 @@ class Playground:
             turn = Turn(self._services.settings.address)
         _bring_up(asked)
         question = Question(self._session, text, event_id=f"console-{new_id()}", mode=Mode(self._mode.value))
-        turn.on_stop(lambda: self._services.answering.stop(question.event_id))
+        turn.on_stop(partial(self.stop, question.event_id))
         try:
             async with aclosing(self._services.answering.ask(question)) as events:
                 async for event in events:
@@ -78,6 +80,11 @@ class Playground:
             turn.fail(error.said)
         finally:
             self._send.enable()
+
+    @asking
+    async def stop(self, event_id: str) -> None:
+        """Stops an answer."""
+        await self._services.answering.stop(event_id)
 
     def _composer(self) -> None:
         with ui.element("div").classes("composer"):

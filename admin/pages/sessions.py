@@ -1,106 +1,108 @@
-"""The list of all conversations, the latest first, with a search over what was said in them."""
+"""The list of all conversations, the latest first: searched, filtered, exported, and kept up to date."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from urllib.parse import urlencode
+from fastapi import Request
+from nicegui import ui
 
-from nicegui import events, ui
-
-from admin.components.moments import count, moment
-from admin.components.places import PLATFORMS
+from admin.components.erase_person import ErasePerson
+from admin.components.session_filter import FilterBar
+from admin.components.session_row import session_row
+from admin.components.status import StatusLine
+from admin.exports import FORMATS, LIST_EXPORT
 from admin.guard import MOUNT
+from admin.session_filters import View, read_view
 from admin.theme import empty, frame, heading
 from core.bootstrap import Services
-from core.domain.conversation import Session, SessionKey
+from core.domain.history import Cursor, Listing, SessionFilter
 
 PAGE = 25
 """Sessions shown at once."""
 
-
-@dataclass
-class View:
-    """What part of the list one browser looks at."""
-
-    search: str
-    page: int
-
-    @property
-    def address(self) -> str:
-        """The page's address, so that going back and reloading show the same part."""
-        query = {k: v for k, v in (("q", self.search), ("page", self.page)) if v}
-        return f"{MOUNT}/sessions?{urlencode(query)}" if query else f"{MOUNT}/sessions"
+EVERY = 5.0
+"""Seconds after which the list is looked at again, while somebody does."""
 
 
 def add_pages(services: Services) -> None:
     """Adds `/sessions`."""
 
     @ui.page("/sessions")
-    async def sessions_page(q: str = "", page: int = 0) -> None:
-        view = View(q, max(page, 0))
-
-        @ui.refreshable
-        async def listing() -> None:
-            found = await services.sessions.list(search=view.search, limit=PAGE + 1, offset=view.page * PAGE)
-            _list(found[:PAGE], view)
-            _pager(view, more=len(found) > PAGE, turn=turn)
-
-        async def turn(pages: int) -> None:
-            view.page += pages
-            await show()
-
-        async def search(event: events.ValueChangeEventArguments[str | None]) -> None:
-            view.search, view.page = event.value or "", 0
-            await show()
-
-        async def show() -> None:
-            ui.navigate.history.replace(view.address)
-            await listing.refresh()
-
+    async def sessions_page(request: Request) -> None:
         with frame("Sessions", "Sessions"):
             heading("Sessions", "Every conversation, wherever it was held.")
-            box = ui.input(placeholder="Search what was said", value=view.search, on_change=search)
-            box.classes("search").props('debounce=250 clearable outlined dense aria-label="Search sessions"')
-            with box.add_slot("prepend"):
-                ui.icon("search")
-            await listing()
+            await SessionList(services, read_view(request.query_params)).show()
 
 
-def place(key: SessionKey) -> str:
-    """Where a conversation is held, for people."""
-    where = " / ".join(part for part in (key.workspace, key.channel) if part)
-    platform = PLATFORMS.get(key.platform, key.platform)
-    return f"{platform} · {where}" if where else platform
+class SessionList:
+    """The fields, the list and its pager."""
 
+    def __init__(self, services: Services, view: View) -> None:
+        self._services = services
+        self._view = view
+        self._shown: Listing | None = None
 
-def _list(found: list[Session], view: View) -> None:
-    if not found and (view.search or view.page):
-        empty("No session matches", "Search for fewer or other words, or clear the search box.")
-    elif not found:
-        empty(
-            "No conversation yet",
-            "Ask something in the playground, mention the assistant in Slack or Discord, or call POST /chat.",
-        )
-    else:
+    async def show(self) -> None:
+        """Builds all of it."""
+        FilterBar(self._view.wanted, self._filter).show()
+        self._status = StatusLine()
+        await self._listing()
+        ui.timer(EVERY, self._look_again)
+
+    async def _filter(self, wanted: SessionFilter) -> None:
+        await self._go(View(wanted))
+
+    async def _older(self, cursor: Cursor | None) -> None:
+        await self._go(View(self._view.wanted, older_than=cursor))
+
+    async def _newer(self, cursor: Cursor | None) -> None:
+        await self._go(View(self._view.wanted, newer_than=cursor))
+
+    async def _go(self, view: View) -> None:
+        self._view = view
+        ui.navigate.history.replace(view.address(f"{MOUNT}/sessions"))
+        await self._listing.refresh()
+
+    async def _look_again(self) -> None:
+        if await self._find() != self._shown:
+            await self._listing.refresh()
+
+    async def _find(self) -> Listing:
+        view = self._view
+        places = {"older_than": view.older_than, "newer_than": view.newer_than}
+        return await self._services.conversations.page(view.wanted, PAGE, **places)
+
+    @ui.refreshable_method
+    async def _listing(self) -> None:
+        self._shown = found = await self._find()
+        if not found.items:
+            self._nothing()
+            return
+        self._tools()
         with ui.element("div").classes("rows"):
-            for session in found:
-                _row(session)
+            for listed in found.items:
+                session_row(listed, self._view.wanted.search)
+        self._pager(found)
 
+    def _nothing(self) -> None:
+        if self._view == View():
+            advice = "Ask something in the playground, mention the assistant in Slack or Discord, or call POST /chat."
+            empty("No conversation yet", advice)
+        else:
+            empty("No session matches", "Search for fewer or other whole words, or clear the filters.")
 
-def _row(session: Session) -> None:
-    with ui.link(target=f"/sessions/{session.id}").classes("row-link"):
-        ui.label(session.title or "Untitled").classes("row-title")
-        with ui.element("div").classes("facts"):
-            ui.label(place(session.key))
-            ui.label(count(session.messages, "message"))
-            ui.label(moment(session.updated_at))
+    def _tools(self) -> None:
+        wanted = self._view.wanted
+        with ui.element("div").classes("actions export"):
+            ui.label("Export these as").classes("muted small")
+            for kind, form in FORMATS.items():
+                ui.link(form.name, View(wanted).address(f"{LIST_EXPORT}.{kind}")).classes("action").props("download")
+            if wanted.person and wanted.platform:
+                show = self._listing.refresh
+                ErasePerson(self._services, wanted.platform, wanted.person, show, self._status).show()
 
-
-def _pager(view: View, *, more: bool, turn: Callable[[int], Awaitable[None]]) -> None:
-    if not more and view.page == 0:
-        return
-    with ui.element("div").classes("pager"):
-        newer = ui.button("Newer", icon="arrow_back", on_click=lambda: turn(-1)).props("flat no-caps")
-        newer.set_enabled(view.page > 0)
-        ui.label(f"Page {view.page + 1}").classes("muted")
-        older = ui.button("Older", on_click=lambda: turn(1)).props("flat no-caps icon-right=arrow_forward")
-        older.set_enabled(more)
+    def _pager(self, found: Listing) -> None:
+        if not (found.newer or found.older):
+            return
+        with ui.element("div").classes("pager"):
+            newer = ui.button("Newer", icon="arrow_back", on_click=lambda: self._newer(found.newer))
+            newer.props("flat no-caps").set_enabled(found.newer is not None)
+            older = ui.button("Older", on_click=lambda: self._older(found.older))
+            older.props("flat no-caps icon-right=arrow_forward").set_enabled(found.older is not None)

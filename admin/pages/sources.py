@@ -16,10 +16,12 @@ from admin.components.source_pages import PageList
 from admin.components.source_row import source_summary
 from admin.components.status import StatusLine
 from admin.components.uploads import Uploads
+from admin.permissions import editing, may
 from admin.theme import empty, frame, heading, section
 from admin.unindexed import Unindexed
 from core.bootstrap import Services
 from core.domain.knowledge import Page, PageStatus, Source, SourceKind
+from core.domain.people import Role
 from core.errors import AssistantError, UnknownSource
 from core.knowledge.defaults import SHIPPED
 
@@ -59,7 +61,12 @@ class Actions:
         self._changed = changed
 
     def show(self, source: Source, after_removal: Shown | None = None) -> None:
-        """Switch and buttons. The folder that ships can only be switched off."""
+        """Switch and buttons, for those who may. The folder that ships can only be switched off."""
+        if source.kind is SourceKind.CARDS:
+            ui.link("All cards", "/cards")
+            return
+        if not may(Role.EDITOR):
+            return
         with ui.element("div").classes("actions"):
             if source.name != SHIPPED:
                 edit = ui.button(icon="edit", on_click=partial(self._edit, source)).classes("quiet")
@@ -69,6 +76,7 @@ class Actions:
             switch = ui.switch(value=source.enabled, on_change=partial(self._switch, source))
             switch.props(f'dense title="{_switch_hint(source)}"').props["aria-label"] = f"Look at {source.name}"
 
+    @editing
     async def add(self) -> None:
         """Asks for a new source."""
         source = await SourceForm(self._services).open()
@@ -77,6 +85,7 @@ class Actions:
             self._status.succeed(_added(source))
             await self._changed()
 
+    @editing
     async def _edit(self, source: Source) -> None:
         saved = await SourceForm(self._services, source).open()
         if saved:
@@ -84,6 +93,7 @@ class Actions:
             self._status.succeed(f"“{saved.name}” was changed. The next refresh reads it as it is now.")
             await self._changed()
 
+    @editing
     async def _switch(self, source: Source, event: events.ValueChangeEventArguments[bool | None]) -> None:
         try:
             await self._services.curator.change(source.name, {"enabled": bool(event.value)})
@@ -96,6 +106,7 @@ class Actions:
             self._status.succeed(f"“{source.name}” {'is looked at again.' if event.value else off}")
         await self._changed()
 
+    @editing
     async def _remove(self, source: Source, after: Shown | None) -> None:
         pages = (await self._services.sources.page_counts()).get(source.name, 0)
         gone = f"Its {count(pages, 'page')} leave the index at the next refresh." if pages else "It has no pages yet."
@@ -122,7 +133,8 @@ class SourceList:
         """Builds all of it."""
         with ui.element("div").classes("toolbar"):
             Reindex(self._services.refresher, self._reindexed, choice=False)
-            ui.button("Add a source", icon="add", on_click=self._add).props("outline no-caps")
+            if may(Role.EDITOR):
+                ui.button("Add a source", icon="add", on_click=self._add).props("outline no-caps")
         await self._pending()
         self._status = StatusLine()
         self._actions = Actions(self._services, self._unindexed, self._status, self._refresh)
@@ -184,7 +196,7 @@ class SourceView:
         await self._pending()
         uploaded = self._source.kind is SourceKind.UPLOAD
         Reindex(self._services.refresher, self._refresh, choice=False, only="" if uploaded else self._source.name)
-        if uploaded:
+        if uploaded and may(Role.EDITOR):
             with section("Upload files"):
                 Uploads(self._services, self._source, self._refresh)
         await self._pages()
@@ -221,13 +233,15 @@ class SourceView:
         pages = await self._services.library.pages(self._source.name)
         with section("Pages"):
             if pages:
-                PageList(self._take_away if self._source.kind is SourceKind.UPLOAD else None).show(pages)
+                kept_here = self._source.kind is SourceKind.UPLOAD and may(Role.EDITOR)
+                PageList(self._take_away if kept_here else None).show(pages)
             else:
                 empty("No page yet", _no_page(self._source))
 
     async def _leave(self) -> None:
         ui.navigate.to("/sources")
 
+    @editing
     async def _take_away(self, page: Page) -> None:
         """Deletes an uploaded page at once: no source would bring it back."""
         said = ["It leaves the index at the next refresh.", "The file is not kept."]

@@ -83,14 +83,19 @@ class Actions:
         if not self._work.claim(question.event_id):
             return
         try:
-            fresh = await self._service.accept(question)
+            await self._store(question, placement)
         except AssistantError as error:
             self._work.start(self._tell(question, placement, error), question.event_id)
+
+    async def answer(self, question: Question) -> None:
+        """As `accept`, of a question that nobody asks just now: why it cannot be stored is raised, not told."""
+        if not self._work.claim(question.event_id):
             return
-        if fresh:
-            self._work.start(self._answer_first(question, placement), question.event_id)
-        else:
+        try:
+            await self._store(question, "")
+        except AssistantError:
             self._work.release(question.event_id)
+            raise
 
     async def take_command(
         self, interaction: discord.Interaction, text: str, mode: Mode, *, private: bool = False
@@ -172,13 +177,19 @@ class Actions:
 
     async def _finish(self, left: Asked) -> None:
         """Answers a question that was left behind, in the message already posted; or delivers its answer."""
-        shown = left.question.manner is Manner.REPLY
+        shown = left.question.manner in {Manner.REPLY, Manner.OFFER}
         stands = places(left.placement)
         posted = stands or (await self._messenger.posted(left.question) if shown else NOTHING_POSTED)
         if left.answer:
             await self._delivery.deliver(left.question, posted.get(0, ""), left.answer, posted)
         else:
             await self._answer(left.question, posted.get(0, ""), posted)
+
+    async def _store(self, question: Question, placement: str) -> None:
+        if await self._service.accept(question):
+            self._work.start(self._answer_first(question, placement), question.event_id)
+        else:
+            self._work.release(question.event_id)
 
     async def _answer_first(self, question: Question, placement: str) -> None:
         """Answers a new question; where we may not post, its asker is told in private."""

@@ -11,9 +11,9 @@ import discord
 from bot.discord.actions import Actions
 from bot.discord.buttons import FaultDialog
 from bot.discord.delivery import Delivery, Stage
-from bot.discord.layout import layout, said
+from bot.discord.layout import layout
 from bot.discord.messenger import Messenger
-from bot.discord.renderer import Post, render_call, render_decided, render_failure, render_notice, render_why
+from bot.discord.renderer import Post, render_call, render_failure, render_notice, render_why
 from bot.hearing import Heard, Response
 from bot.rendering import CALLED, CLOSED, CLOSED_BEFORE, DECIDED, NO_HELPERS, SHARED, SILENT, THANKED
 from core.answering.aftercare import Aftercare
@@ -141,12 +141,9 @@ class AftercareActions:
         if told is None:
             await tell(click, render_notice(DECIDED))
             return
-        if post:
-            await self._delivery.publish(told.question, told.answer)
         draft = await self._aftercare.draft_of(told.message_id)
         assert draft is not None  # noqa: S101 - it was just decided on
-        shown = said(click.message) if click.message else ""
-        await self._messenger.edit(draft.placement, render_decided(shown, _name(click), posted=post))
+        await self._delivery.settle(told, draft, _name(click))
 
 
 async def tell(interaction: discord.Interaction, post: Post) -> None:

@@ -19,6 +19,7 @@ from bot.discord.calls import Calls
 from bot.discord.catch_up import CatchUp
 from bot.discord.commands import Commands
 from bot.discord.delivery import Delivery
+from bot.discord.errands import ErrandActions
 from bot.discord.failures import OUT_OF_REACH, Owners
 from bot.discord.files import Files
 from bot.discord.listeners import Rooms, listen
@@ -26,6 +27,7 @@ from bot.discord.messenger import Messenger
 from bot.discord.registration import register
 from bot.doorkeeper import Doorkeeper
 from core.answering.aftercare import Aftercare
+from core.answering.errands import ErrandDesk
 from core.answering.presence import Presence
 from core.answering.service import AnsweringService
 from core.errors import ChannelError, StorageError
@@ -80,7 +82,14 @@ class AssistantClient(discord.AutoShardedClient):
 class DiscordChannel:
     """Discord, switched on. Raises ChannelError at `start` when the token is wrong."""
 
-    def __init__(self, settings: Settings, service: AnsweringService, presence: Presence, aftercare: Aftercare) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        service: AnsweringService,
+        presence: Presence,
+        aftercare: Aftercare,
+        errands: ErrandDesk,
+    ) -> None:
         assert settings.discord_bot_token is not None  # noqa: S101 - the channel is on when its token is there
         self._token = settings.discord_bot_token.get_secret_value()
         self._api = settings.discord_api_url
@@ -91,6 +100,7 @@ class DiscordChannel:
         delivery = Delivery(service, presence, aftercare, messenger)
         files = Files(settings.discord_api_url)
         self._actions = Actions(service, Doorkeeper(presence), messenger, delivery, files=files)
+        self._errands = ErrandActions(errands, aftercare, self._actions, delivery)
         after = AftercareActions(aftercare, presence, self._actions, delivery, messenger)
         self._rooms = Rooms(self._actions, after, Commands(presence, settings.chat_owners))
         self._catch_up = CatchUp(presence, settings.catch_up_hours)
@@ -100,6 +110,7 @@ class DiscordChannel:
         self._settled = asyncio.Event()
         self._connecting: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._attending: asyncio.Task[None] | None = None
         self.client = self._new_client()
 
     async def start(self) -> None:
@@ -114,7 +125,7 @@ class DiscordChannel:
         """Closes the gateway; what is being answered is resumed at the next start."""
         if self.client.is_ready():
             await self._note_listening()
-        for task in filter(None, (self._connecting, self._watching)):
+        for task in filter(None, (self._connecting, self._watching, self._attending)):
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         await self._actions.stop()
@@ -141,6 +152,7 @@ class DiscordChannel:
         self._settled.set()
         self._actions.resume()
         self._watching = self._watching or asyncio.create_task(self._watch())
+        self._attending = self._attending or asyncio.create_task(self._errands.run())
         await register(self.client.tree, self._commands_file)
         if not self._sees_content:
             await self._owners.limited(f"I am connected {NO_CONTENT}.")

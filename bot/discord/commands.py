@@ -11,6 +11,7 @@ from bot.rendering import help_text, settings_text, sources_text
 from core.answering.presence import Presence
 from core.domain.channels import Address, Speaks
 from core.domain.conversation import Mode
+from core.domain.people import acting_as
 from core.errors import AssistantError
 
 COMMANDS = (
@@ -61,7 +62,9 @@ class Commands:
                 return NOT_ALLOWED
             given = plain_ids(value or "").strip()
             changed = None if given.lower() in {"", DEFAULT} else given
-            settings = await self._presence.change(address, name, changed, str(interaction.user.id))
+            person = str(interaction.user.id)
+            with acting_as(f"{PLATFORM}:{person}"):
+                settings = await self._presence.change(address, name, changed, person)
         except AssistantError as error:
             return render_failure(error)
         return defused(f"Changed.\n{settings_text(settings)}")

@@ -12,12 +12,13 @@ import discord
 
 from bot.discord.layout import layout
 from bot.discord.messenger import NOTHING_POSTED, Messenger
-from bot.discord.reader import message_of
-from bot.discord.renderer import Post, render_answer, render_draft, render_private, render_question
+from bot.discord.reader import message_of, places
+from bot.discord.renderer import Post, render_answer, render_decided, render_draft, render_private, render_question
 from core.answering.aftercare import Aftercare
 from core.answering.presence import Presence
 from core.answering.service import AnsweringService
-from core.domain.conversation import Answer, Manner, Question, SessionKey
+from core.domain.channels import Draft, DraftState
+from core.domain.conversation import Answer, Manner, Question, SessionKey, Told
 
 _log = logging.getLogger(__name__)
 
@@ -74,10 +75,19 @@ class Delivery:
         elif question.manner is Manner.REPLY:
             await self._messenger.finish(question, placement, [post], posted)
 
-    async def publish(self, question: Question, answer: Answer) -> None:
+    async def publish(self, question: Question, answer: Answer, posted: Mapping[int, str] = NOTHING_POSTED) -> None:
         """Posts a draft under its question, for all to see."""
-        stand = await self._messenger.finish(question, "", render_answer(answer))
+        stand = await self._messenger.finish(question, "", render_answer(answer), posted)
         await self._service.placed(question, " ".join(stand))
+
+    async def settle(self, told: Told, draft: Draft, person: str) -> None:
+        """Carries out the decision on a draft: posts it if that was wished, once, and says so where it is shown."""
+        posted = draft.state is DraftState.POSTED
+        if posted:
+            asked = await self._service.standing(told.question.event_id)
+            await self.publish(told.question, told.answer, places(asked.placement) if asked else NOTHING_POSTED)
+        shown = self._drafted(told.question, told.answer).text
+        await self._messenger.edit(draft.placement, render_decided(shown, person, posted=posted))
 
     async def share(self, question: Question, answer: Answer, asker: str, stage: Stage) -> SessionKey:
         """Posts a private answer for all to see, in a thread of its own where there can be one; gives its address."""
@@ -112,6 +122,9 @@ class Delivery:
             return
         if await self._aftercare.draft_of(answer.message_id):
             return
-        link = self._messenger.link(question) if message_of(question) else ""
-        placement = await self._messenger.say(int(settings.maintainers), render_draft(question, answer, link))
+        placement = await self._messenger.say(int(settings.maintainers), self._drafted(question, answer))
         await self._aftercare.draft(answer.message_id, placement)
+
+    def _drafted(self, question: Question, answer: Answer) -> Post:
+        """A draft as the maintainers see it."""
+        return render_draft(question, answer, self._messenger.link(question) if message_of(question) else "")

@@ -37,12 +37,6 @@ def attached(post: Post) -> list[discord.File]:
     return [discord.File(BytesIO(post.file.encode()), FILE_NAME)] if post.file else []
 
 
-def said(message: discord.Message) -> str:
-    """The text of a message of ours, without what stands below it."""
-    shown = (part.content for part in message.components if isinstance(part, discord.TextDisplay))
-    return next(shown, message.content)
-
-
 def stops(message: discord.Message, event_id: str) -> bool:
     """Whether a message shows the button that stops the answer to this question."""
     rows = (row.children for row in message.components if isinstance(row, discord.ActionRow))

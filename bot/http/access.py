@@ -1,21 +1,26 @@
 """What every endpoint stands on: the services, the key, and the problems that are documented.
 
-Comes in: a request. Goes out: `Services`, or 401. Used by all routes.
+Comes in: a request. Goes out: `Services`, and who acts; or 401, or 403. Every route names the scope that a key
+needs for it: `ASK`, `READ` or `MANAGE`.
 """
 
 import secrets
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
-from fastapi import Depends, HTTPException, Request, status
-from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, HTTPException, Request, Security, status
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
 from bot.http.schemas import Problem
 from core.bootstrap import Services
+from core.domain.people import COMMAND, KeyScope, acting, acting_as
+from core.operations.keys import BEGINNING
 
 Responses = dict[int | str, dict[str, Any]]
 
 PROBLEMS: Responses = {
-    401: {"model": Problem, "description": "The API key is missing or wrong."},
+    401: {"model": Problem, "description": "The API key is missing or wrong, has expired or was revoked."},
+    403: {"model": Problem, "description": "The API key is not meant for this."},
     422: {"model": Problem, "description": "The request cannot be understood; the reason is in `detail`."},
     503: {"model": Problem, "description": "A part that is needed is down."},
 }
@@ -31,25 +36,55 @@ def services_of(request: Request) -> Services:
 Core = Annotated[Services, Depends(services_of)]
 
 
-def check_key(
+async def check_key(
+    needed: SecurityScopes,
     request: Request,
     services: Core,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
     header: Annotated[str | None, Depends(APIKeyHeader(name="X-API-Key", auto_error=False))],
-) -> None:
-    """Lets a request pass that carries the API key, or any when none is set (which only loopback allows).
+) -> AsyncGenerator[None]:
+    """Lets a request pass that carries API_KEY, or a key of the console with the scopes that are needed.
 
-    Without a key, requests that a browser sends for a page of another site are refused: that page may be anybody's.
+    Any passes when no API_KEY is set (which only loopback allows) and no key is sent.
     """
-    expected = services.settings.api_key
-    if expected is None:
-        if request.headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
-            raise HTTPException(status.HTTP_403_FORBIDDEN, "A page of another site may not ask this. Set an API_KEY.")
-        return
     given = (bearer.credentials if bearer else header) or ""
-    if not secrets.compare_digest(given.encode(), expected.get_secret_value().encode()):
+    expected = services.settings.api_key
+    if expected and secrets.compare_digest(given.encode(), expected.get_secret_value().encode()):
+        who = "API_KEY"
+    elif expected is None and not given.startswith(BEGINNING):
+        _refuse_other_sites(request)
+        who = "http"
+    else:
+        who = await _named(services, given, needed.scopes)
+    with acting_as(COMMAND if acting() == COMMAND else who):
+        yield
+
+
+async def _named(services: Services, given: str, needed: list[str]) -> str:
+    """Who acts with a key of the console."""
+    key = await services.keys.check(given)
+    if key is None:
         raise HTTPException(
             status.HTTP_401_UNAUTHORIZED,
-            "Send the API key as `Authorization: Bearer …` or `X-API-Key: …`.",
+            "Send the API key as `Authorization: Bearer …` or `X-API-Key: …`. It must be one that was neither revoked "
+            "nor has expired.",
             headers={"WWW-Authenticate": "Bearer"},
         )
+    if missing := sorted(set(needed) - key.scopes):
+        raise HTTPException(
+            status.HTTP_403_FORBIDDEN,
+            f"The key {key.name!r} may not do this: it lacks the scope {', '.join(missing)}. An owner of the console "
+            "can make one that has it.",
+        )
+    return f"key {key.name}"
+
+
+def _refuse_other_sites(request: Request) -> None:
+    """Without a key, what a browser sends for a page of another site is refused: that page may be anybody's."""
+    if request.headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
+        raise HTTPException(status.HTTP_403_FORBIDDEN, "A page of another site may not ask this. Set an API_KEY.")
+
+
+ASK: Any = Security(check_key, scopes=[KeyScope.ASK])
+READ: Any = Security(check_key, scopes=[KeyScope.READ])
+MANAGE: Any = Security(check_key, scopes=[KeyScope.MANAGE])

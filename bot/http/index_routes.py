@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from bot.http.access import CLASH, PROBLEMS, UNKNOWN, Core, check_key
+from bot.http.access import CLASH, MANAGE, PROBLEMS, READ, UNKNOWN, Core
 from bot.http.index_schemas import (
     ChangeReply,
     ComparisonReply,
@@ -27,10 +27,10 @@ from core.errors import AssistantError, IndexMissing, InputError
 from core.knowledge.evaluation.scoring import Outcome, Scores
 from core.knowledge.retrieval.retrieve import Scope
 
-routes = APIRouter(tags=["knowledge"], dependencies=[Depends(check_key)], responses=PROBLEMS)
+routes = APIRouter(tags=["knowledge"], responses=PROBLEMS)
 
 
-@routes.post("/index-docs", response_model=RefreshReply, responses=STREAMED)
+@routes.post("/index-docs", dependencies=[MANAGE], response_model=RefreshReply, responses=STREAMED)
 async def index_docs(
     services: Core, body: IndexRequest | None = None, accept: Accept = ""
 ) -> RefreshReply | StreamingResponse:
@@ -41,33 +41,33 @@ async def index_docs(
     return RefreshReply.of(await _last(events))
 
 
-@routes.get("/index/versions")
+@routes.get("/index/versions", dependencies=[READ])
 async def list_versions(services: Core) -> list[VersionReply]:
     """The versions that are kept, the newest first, each with its latest evaluation."""
     return [VersionReply.of(version, await _scores(services, version)) for version in await services.versions.all()]
 
 
-@routes.get("/index/changes")
+@routes.get("/index/changes", dependencies=[READ])
 async def list_changes(services: Core, limit: Annotated[int, Query(ge=1, le=50)] = 20) -> list[ChangeReply]:
     """What was done to the live index, the latest first."""
     return [ChangeReply.of(change) for change in await services.versions.changes(limit)]
 
 
-@routes.post("/index/rollback", responses={**UNKNOWN, **CLASH})
+@routes.post("/index/rollback", dependencies=[MANAGE], responses={**UNKNOWN, **CLASH})
 async def roll_back(services: Core, body: RollbackRequest | None = None) -> VersionReply:
     """Undoes the latest change of the index, or goes back to an archived version; tells what is live then."""
     version = await services.refresher.roll_back(body.version if body else None)
     return VersionReply.of(version, await _scores(services, version))
 
 
-@routes.post("/index/versions/{version}/promote", responses={**UNKNOWN, **CLASH})
+@routes.post("/index/versions/{version}/promote", dependencies=[MANAGE], responses={**UNKNOWN, **CLASH})
 async def promote(version: VersionId, services: Core) -> VersionReply:
     """Makes a version in Staging the live one, whatever the golden questions said."""
     promoted = await services.refresher.promote(version)
     return VersionReply.of(promoted, await _scores(services, promoted))
 
 
-@routes.post("/index/evaluate", responses=UNKNOWN)
+@routes.post("/index/evaluate", dependencies=[MANAGE], responses=UNKNOWN)
 async def evaluate(services: Core, body: EvaluationRequest | None = None) -> EvaluationReply:
     """Asks a version the golden questions and stores the result with it; compares it with another one if asked to."""
     wanted = body or EvaluationRequest(version=None, compare=None)
@@ -81,7 +81,7 @@ async def evaluate(services: Core, body: EvaluationRequest | None = None) -> Eva
     return reply.model_copy(update={"comparison": comparison})
 
 
-@routes.get("/search")
+@routes.get("/search", dependencies=[READ])
 async def search(
     services: Core,
     q: Annotated[str, Query(min_length=1, max_length=MAX_QUESTION, description="What to look for.")],
@@ -107,7 +107,7 @@ async def _asked(services: Services, version: IndexVersion) -> list[Outcome]:
     if not outcomes:
         raise InputError(
             f"None of the golden questions is about a page of version {version.id[-8:]}; nothing was measured. "
-            "GOLDEN_FILE names the file of questions."
+            "Add questions on the page Evaluation of the console, or begin with those of a GOLDEN_FILE."
         )
     return outcomes
 

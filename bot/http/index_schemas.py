@@ -185,7 +185,7 @@ class OutcomeReply(BaseModel):
             answerable=outcome.answerable,
             covered=outcome.covered,
             score=outcome.score,
-            rank=rank_of(outcome),
+            rank=outcome.rank,
             pages=list(outcome.pages),
         )
 
@@ -224,8 +224,8 @@ class ComparisonReply(BaseModel):
                     id=found.after.id,
                     question=found.after.question,
                     change=found.change,
-                    rank_before=rank_of(found.before),
-                    rank_after=rank_of(found.after),
+                    rank_before=found.before.rank,
+                    rank_after=found.after.rank,
                     covered_before=found.before.covered,
                     covered_after=found.after.covered,
                 )
@@ -252,8 +252,3 @@ class EvaluationReply(BaseModel):
             metrics=metrics_of(score(outcomes)),
             outcomes=[OutcomeReply.of(outcome) for outcome in outcomes],
         )
-
-
-def rank_of(outcome: Outcome) -> int | None:
-    """The place of the first page that answers, from 1; None when it is not among those that count."""
-    return round(1 / outcome.reciprocal_rank) if outcome.reciprocal_rank else None

@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Response, status
+from fastapi import APIRouter, Header, Response, status
 from fastapi.responses import StreamingResponse
 
-from bot.http.access import PROBLEMS, Core, check_key
+from bot.http.access import ASK, MANAGE, PROBLEMS, READ, Core
 from bot.http.replay_schemas import ReplayReply
 from bot.http.schemas import (
     ChatReply,
@@ -33,7 +33,7 @@ from core.version import VERSION
 open_routes = APIRouter(tags=["service"])
 Key = Annotated[TurnId | None, Header()]
 
-routes = APIRouter(dependencies=[Depends(check_key)], responses=PROBLEMS)
+routes = APIRouter(responses=PROBLEMS)
 
 
 @open_routes.get("/")
@@ -57,7 +57,7 @@ async def health(services: Core, response: Response) -> HealthReply:
     return HealthReply.of(measured, VERSION)
 
 
-@routes.post("/chat", tags=["questions"], response_model=ChatReply, responses=STREAMED)
+@routes.post("/chat", dependencies=[ASK], tags=["questions"], response_model=ChatReply, responses=STREAMED)
 async def chat(
     body: ChatRequest, services: Core, accept: Accept = "", idempotency_key: Key = None
 ) -> ChatReply | StreamingResponse:
@@ -68,7 +68,7 @@ async def chat(
     return await _ask(services, body, Mode.AGENT, accept, idempotency_key)
 
 
-@routes.post("/crew-chat", tags=["questions"], response_model=ChatReply, responses=STREAMED)
+@routes.post("/crew-chat", dependencies=[ASK], tags=["questions"], response_model=ChatReply, responses=STREAMED)
 async def crew_chat(
     body: ChatRequest, services: Core, accept: Accept = "", idempotency_key: Key = None
 ) -> ChatReply | StreamingResponse:
@@ -76,26 +76,28 @@ async def crew_chat(
     return await _ask(services, body, Mode.CREW, accept, idempotency_key)
 
 
-@routes.delete("/chat/{turn_id}", tags=["questions"], responses={404: {"model": Problem}})
+@routes.delete("/chat/{turn_id}", dependencies=[ASK], tags=["questions"], responses={404: {"model": Problem}})
 async def stop_answer(turn_id: TurnId, services: Core) -> Stopped:
     """Stops an answer, of the agent or the crew, with its model's call. Its id is in the event `accepted`."""
     return Stopped(turn_id=turn_id, stopped=await services.answering.stop(event_of(turn_id)))
 
 
-@routes.post("/messages/{message_id}/replay", tags=["questions"], responses={404: {"model": Problem}})
+@routes.post(
+    "/messages/{message_id}/replay", dependencies=[ASK, READ], tags=["questions"], responses={404: {"model": Problem}}
+)
 async def replay(message_id: MessageId, services: Core) -> ReplayReply:
     """Answers the question of a message again, as it would be answered now, and tells what differs."""
     return ReplayReply.of(await services.replayer.replay(message_id))
 
 
-@routes.get("/history/{session_id}", tags=["sessions"], responses={404: {"model": Problem}})
+@routes.get("/history/{session_id}", dependencies=[READ], tags=["sessions"], responses={404: {"model": Problem}})
 async def history(session_id: SessionId, services: Core) -> History:
     """The transcript of a session, with sources."""
     session = await _session(services, session_id)
     return History.of(session, await services.sessions.transcript(session.key))
 
 
-@routes.delete("/history/{session_id}", tags=["sessions"], responses={404: {"model": Problem}})
+@routes.delete("/history/{session_id}", dependencies=[MANAGE], tags=["sessions"], responses={404: {"model": Problem}})
 async def delete_history(session_id: SessionId, services: Core) -> Deleted:
     """Deletes a session with everything in it."""
     session = await _session(services, session_id)

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request, status
+from fastapi import APIRouter, HTTPException, Query, Request, status
 from starlette.datastructures import UploadFile
 
-from bot.http.access import CLASH, PROBLEMS, UNKNOWN, Core, check_key
+from bot.http.access import CLASH, MANAGE, PROBLEMS, READ, UNKNOWN, Core
 from bot.http.knowledge_schemas import (
     CheckReply,
     NewSource,
@@ -41,55 +41,55 @@ UPLOAD_BODY: dict[str, Any] = {
 }
 """Written out since the files are read only after the key was checked."""
 
-routes = APIRouter(prefix="/sources", tags=["sources"], dependencies=[Depends(check_key)], responses=PROBLEMS)
+routes = APIRouter(prefix="/sources", tags=["sources"], responses=PROBLEMS)
 
 
-@routes.get("")
+@routes.get("", dependencies=[READ])
 async def list_sources(services: Core) -> list[SourceReply]:
     """Every source, by name."""
     counts = await services.sources.page_counts()
     return [SourceReply.of(source, counts.get(source.name, 0)) for source in await services.sources.all()]
 
 
-@routes.post("", status_code=status.HTTP_201_CREATED, responses=CLASH)
+@routes.post("", dependencies=[MANAGE], status_code=status.HTTP_201_CREATED, responses=CLASH)
 async def add_source(body: NewSource, services: Core) -> SourceReply:
     """Adds a source. Its pages are fetched at the next refresh."""
     return SourceReply.of(await services.curator.add(body.name, body.given()))
 
 
-@routes.post("/check")
+@routes.post("/check", dependencies=[MANAGE])
 async def check_proposed(body: ProposedSource, services: Core) -> CheckReply:
     """Looks at a source without adding it: how many pages it lists, and what its first page says."""
     return await _checked(services.curator, propose("check", body.given()))
 
 
-@routes.get("/{name}", responses=UNKNOWN)
+@routes.get("/{name}", dependencies=[READ], responses=UNKNOWN)
 async def show_source(name: str, services: Core) -> SourceReply:
     """One source."""
     source = await services.sources.get(name)
     return SourceReply.of(source, (await services.sources.page_counts()).get(name, 0))
 
 
-@routes.patch("/{name}", responses=UNKNOWN)
+@routes.patch("/{name}", dependencies=[MANAGE], responses=UNKNOWN)
 async def change_source(name: str, body: SourceChange, services: Core) -> SourceReply:
     """Changes what is sent and keeps the rest. It takes effect at the next refresh."""
     changed = await services.curator.change(name, body.given())
     return SourceReply.of(changed, (await services.sources.page_counts()).get(name, 0))
 
 
-@routes.delete("/{name}", responses=UNKNOWN)
+@routes.delete("/{name}", dependencies=[MANAGE], responses=UNKNOWN)
 async def remove_source(name: str, services: Core) -> SourceRemoved:
     """Removes a source. Its pages leave the index at the next refresh."""
     return SourceRemoved(name=name, pages=await services.curator.remove(name))
 
 
-@routes.post("/{name}/check", responses=UNKNOWN)
+@routes.post("/{name}/check", dependencies=[MANAGE], responses=UNKNOWN)
 async def check_source(name: str, services: Core) -> CheckReply:
     """Looks at a source now: how many pages it lists, and what its first page says. Nothing is stored."""
     return await _checked(services.curator, await services.sources.get(name))
 
 
-@routes.get("/{name}/pages", responses=UNKNOWN)
+@routes.get("/{name}/pages", dependencies=[READ], responses=UNKNOWN)
 async def list_pages(
     name: str,
     services: Core,
@@ -104,6 +104,7 @@ async def list_pages(
 
 @routes.post(
     "/{name}/upload",
+    dependencies=[MANAGE],
     responses={
         **UNKNOWN,
         411: {"model": Problem, "description": "The request does not say how long it is."},

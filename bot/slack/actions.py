@@ -86,14 +86,19 @@ class Actions:
         if not self._work.claim(question.event_id):
             return
         try:
-            fresh = await self._service.accept(question)
+            await self._store(question)
         except AssistantError as error:
             self._work.start(self._tell(question, error), question.event_id)
+
+    async def answer(self, question: Question) -> None:
+        """As `accept`, of a question that nobody asks just now: why it cannot be stored is raised, not told."""
+        if not self._work.claim(question.event_id):
             return
-        if fresh:
-            self._work.start(self._answer(question), question.event_id)
-        else:
+        try:
+            await self._store(question)
+        except AssistantError:
             self._work.release(question.event_id)
+            raise
 
     async def take_command(self, command: Payload, mode: Mode, respond: AsyncRespond) -> None:
         """Stores the question of a slash command and starts to answer it, for its asker alone.
@@ -167,13 +172,19 @@ class Actions:
 
     async def _finish(self, left: Asked) -> None:
         """Answers a question that was left behind, in the message already posted; or delivers its answer."""
-        shown = left.question.manner is Manner.REPLY
+        shown = left.question.manner in {Manner.REPLY, Manner.OFFER}
         posted = await self._messenger.posted(left.question) if shown else NOTHING_POSTED
         placement = left.placement or posted.get(0, "")
         if left.answer:
             await self._delivery.deliver(left.question, placement, left.answer, posted)
         else:
             await self._answer(left.question, placement, posted)
+
+    async def _store(self, question: Question) -> None:
+        if await self._service.accept(question):
+            self._work.start(self._answer(question), question.event_id)
+        else:
+            self._work.release(question.event_id)
 
     async def _take_with_files(self, question: Question, heard: Heard) -> None:
         attachments = await self._files.fetch(question.session.workspace, heard.uploads)

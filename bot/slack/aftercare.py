@@ -25,9 +25,7 @@ from bot.slack.renderer import (
     STOP_ACTION,
     WHY_ACTION,
     Block,
-    Post,
     render_call,
-    render_decided,
     render_failure,
     render_fault_view,
     render_notice,
@@ -164,14 +162,9 @@ class AftercareActions:
         if told is None:
             await tell(respond, DECIDED)
             return
-        if post:
-            await self._delivery.publish(told.question, told.answer, told.question.author)
         draft = await self._aftercare.draft_of(told.message_id)
         assert draft is not None  # noqa: S101 - it was just decided on
-        channel, _, ts = draft.placement.partition(":")
-        shown = str(click["message"].get("text") or "")
-        place = SessionKey(PLATFORM, click["team"]["id"], channel, "")
-        await self._messenger.edit(place, ts, Post(shown, render_decided(shown, _name(click), posted=post)))
+        await self._delivery.settle(told, draft, _name(click))
 
 
 async def tell(respond: AsyncRespond, text: str, blocks: list[Block] | None = None) -> None:

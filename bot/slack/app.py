@@ -21,6 +21,7 @@ from bot.slack.aftercare import AftercareActions
 from bot.slack.catch_up import CatchUp
 from bot.slack.commands import Commands
 from bot.slack.delivery import Delivery
+from bot.slack.errands import ErrandActions
 from bot.slack.events import EventsEndpoint
 from bot.slack.failures import OUT_OF_REACH, reason_of
 from bot.slack.files import Files
@@ -31,6 +32,7 @@ from bot.slack.messenger import Messenger
 from bot.slack.reader import PLATFORM
 from bot.slack.workspaces import Workspaces, single
 from core.answering.aftercare import Aftercare
+from core.answering.errands import ErrandDesk
 from core.answering.presence import Presence
 from core.answering.service import AnsweringService
 from core.errors import ChannelError, StorageError
@@ -80,7 +82,14 @@ _log = logging.getLogger(__name__)
 class SlackChannel:
     """Slack, switched on. Raises ChannelError at `start` when a token is wrong."""
 
-    def __init__(self, settings: Settings, service: AnsweringService, presence: Presence, aftercare: Aftercare) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        service: AnsweringService,
+        presence: Presence,
+        aftercare: Aftercare,
+        errands: ErrandDesk,
+    ) -> None:
         token = settings.slack_bot_token.get_secret_value() if settings.slack_bot_token else None
         self._app_token = settings.slack_app_token.get_secret_value() if settings.slack_app_token else None
         secret = settings.slack_signing_secret
@@ -105,6 +114,7 @@ class SlackChannel:
             process_before_response=True,  # acknowledged when stored: a crash before that is delivered again
             request_verification_enabled=secret is not None,
         )
+        self._errands = ErrandActions(errands, aftercare, self._actions, delivery)
         after = AftercareActions(aftercare, presence, self._actions, delivery, messenger)
         listen(self._app, Rooms(self._actions, after, commands, home))
         self._socket: AsyncSocketModeHandler | None = None
@@ -158,6 +168,7 @@ class SlackChannel:
         await self._open_socket()
         self._state = "connected"
         self._actions.resume()
+        self._later(self._errands.run())
         self._later(self._look_back())
         self._later(self._watch())
 

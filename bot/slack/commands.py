@@ -14,6 +14,7 @@ from bot.slack.reader import PLATFORM, Payload, plain_ids
 from bot.slack.renderer import defused, render_failure
 from core.answering.presence import Presence
 from core.domain.channels import Address
+from core.domain.people import acting_as
 from core.errors import AssistantError
 
 COMMANDS = (
@@ -78,7 +79,8 @@ class Commands:
         if not await self._may_change(team, command["user_id"]):
             return NOT_ALLOWED
         given = None if value.strip().lower() in {"", DEFAULT} else value.strip()
-        settings = await self._presence.change(address, name.lower(), given, command["user_id"])
+        with acting_as(f"{PLATFORM}:{command['user_id']}"):
+            settings = await self._presence.change(address, name.lower(), given, command["user_id"])
         return f"Changed.\n{settings_text(settings)}"
 
     async def _may_change(self, team: str, person: str) -> bool:

@@ -11,12 +11,13 @@ from slack_bolt.async_app import AsyncRespond
 
 from bot.slack.failures import OUT_OF_REACH
 from bot.slack.messenger import NOTHING_POSTED, Messenger
-from bot.slack.reader import read_stamp
-from bot.slack.renderer import Post, render_answer, render_draft, render_private, render_question
+from bot.slack.reader import is_stamp, read_stamp
+from bot.slack.renderer import Post, render_answer, render_decided, render_draft, render_private, render_question
 from core.answering.aftercare import Aftercare
 from core.answering.presence import Presence
 from core.answering.service import AnsweringService
-from core.domain.conversation import Answer, Manner, Question, SessionKey
+from core.domain.channels import Draft, DraftState
+from core.domain.conversation import Answer, Manner, Question, SessionKey, Told
 
 _log = logging.getLogger(__name__)
 
@@ -69,15 +70,28 @@ class Delivery:
         elif question.manner is Manner.REPLY:
             await self._messenger.finish(question, first(placement), [post], posted)
 
-    async def publish(self, question: Question, answer: Answer, asker: str) -> SessionKey:
+    async def publish(
+        self, question: Question, answer: Answer, asker: str, posted: Mapping[int, str] = NOTHING_POSTED
+    ) -> SessionKey:
         """Posts an answer for all to see: in the thread of its question, or one of its own; gives the conversation."""
         session = question.session
-        if not read_stamp(question):
+        if not (read_stamp(question) or is_stamp(session.thread)):
             thread = await self._messenger.announce(session, render_question(asker, question.text))
             session = SessionKey(session.platform, session.workspace, session.channel, thread)
         shared = Question(session, question.text, question.event_id, question.author, question.mode)
-        await self._messenger.finish(shared, "", render_answer(answer))
+        await self._messenger.finish(shared, "", render_answer(answer), posted)
         return session
+
+    async def settle(self, told: Told, draft: Draft, person: str) -> None:
+        """Carries out the decision on a draft: posts it if that was wished, once, and says so where it is shown."""
+        question, posted = told.question, draft.state is DraftState.POSTED
+        if posted:
+            stands = await self._messenger.posted(question)
+            await self.publish(question, told.answer, question.author, stands)
+        channel, _, ts = draft.placement.partition(":")
+        shown = (await self._drafted(question, told.answer)).text
+        place = SessionKey(question.session.platform, question.session.workspace, channel, "")
+        await self._messenger.edit(place, ts, Post(shown, render_decided(shown, person, posted=posted)))
 
     async def _answer_alone(self, question: Question, post: Post) -> None:
         """Answers where the command was used; after a restart, or when that was long ago, with a message of its own."""
@@ -99,9 +113,14 @@ class Delivery:
             return
         if await self._aftercare.draft_of(answer.message_id):
             return
-        link = await self._messenger.link(question.session, read_stamp(question)) if read_stamp(question) else ""
-        ts = await self._messenger.say(question.session, render_draft(question, answer, link), settings.maintainers)
+        post = await self._drafted(question, answer)
+        ts = await self._messenger.say(question.session, post, settings.maintainers)
         await self._aftercare.draft(answer.message_id, f"{settings.maintainers}:{ts}")
+
+    async def _drafted(self, question: Question, answer: Answer) -> Post:
+        """A draft as the maintainers see it."""
+        link = await self._messenger.link(question.session, read_stamp(question)) if read_stamp(question) else ""
+        return render_draft(question, answer, link)
 
 
 def first(placement: str) -> str:

@@ -127,7 +127,12 @@ def read_stamp(question: Question) -> str:
     """The `ts` of the message that asked a question; "" where none did."""
     parts = question.event_id.split(":")
     stamp = parts[3] if len(parts) > 3 else ""  # noqa: PLR2004 - platform, team, channel, ts
-    return stamp if stamp.replace(".", "", 1).isdecimal() else ""
+    return stamp if is_stamp(stamp) else ""
+
+
+def is_stamp(text: str) -> bool:
+    """Whether a text is the `ts` of a message."""
+    return text.replace(".", "", 1).isdecimal()
 
 
 def plain_ids(text: str) -> str:

@@ -27,15 +27,7 @@ from core.answering.followups import search_query
 from core.answering.grounding.citations import conclude
 from core.answering.language_models.choose import quoting
 from core.answering.language_models.model import LanguageModel, Reply
-from core.answering.prompts import (
-    channel_rules,
-    framed_attachments,
-    framed_background,
-    framed_passages,
-    framed_question,
-    prompt,
-    prompt_version,
-)
+from core.answering.prompts import agent_request, agent_rules, prompt_version
 from core.answering.shown import ShownText
 from core.answering.tool_round import Tell, ToolRound
 from core.answering.tools import TOOLS, Toolbox
@@ -119,16 +111,16 @@ class GraphAgent:
         tell(Searching(query))
         found = await self._retriever.find(query, scope=Scope(brief.rules.sources))
         tell(Passages(tuple(found.passages)))
-        parts = [
-            framed_passages(found.passages),
-            framed_attachments(brief.attachments),
-            framed_question(brief.question),
-        ]
-        asked = HumanMessage(self._with_images("\n\n".join(filter(None, parts)), brief))
+        request = agent_request(brief.question, found.passages, brief.attachments)
+        asked = HumanMessage(self._with_images(request, brief))
         return {
             "query": query,
             "version": found.version,
-            "messages": [SystemMessage(_rules(brief)), *_remembered(brief.memory.recent), asked],
+            "messages": [
+                SystemMessage(agent_rules(brief.rules, brief.memory.summary)),
+                *_remembered(brief.memory.recent),
+                asked,
+            ],
             "passages": found.passages,
             "searching": _milliseconds_since(started),
         }
@@ -210,12 +202,6 @@ def _wants_tools(state: AgentState) -> str:
 
 def _rounds(state: AgentState) -> int:
     return len(state["replies"])
-
-
-def _rules(brief: Brief) -> str:
-    summary = brief.memory.summary
-    parts = [prompt("agent"), channel_rules(brief.rules), framed_background(summary) if summary else ""]
-    return "\n\n".join(filter(None, parts))
 
 
 def _remembered(transcript: Sequence[Message]) -> list[AnyMessage]:

@@ -16,6 +16,7 @@ from core.domain.channels import Address, ChannelSettings, Floor
 from core.domain.conversation import AWAITED, Session, SessionKey
 from core.errors import InputError, KnowledgeError
 from core.knowledge.retrieval.retrieve import Retriever, Scope
+from core.storage.audit import Audit
 from core.storage.channels import Channels
 from core.storage.ids import now
 from core.storage.sessions import Sessions
@@ -43,13 +44,21 @@ class Presence:
     """How we are present on chat platforms."""
 
     def __init__(
-        self, channels: Channels, sessions: Sessions, turns: Turns, sources: Sources, retriever: Retriever
+        self,
+        channels: Channels,
+        sessions: Sessions,
+        turns: Turns,
+        sources: Sources,
+        retriever: Retriever,
+        *,
+        audit: Audit,
     ) -> None:
         self._channels = channels
         self._sessions = sessions
         self._turns = turns
         self._sources = sources
         self._retriever = retriever
+        self._audit = audit
 
     async def settings(self, address: Address) -> ChannelSettings:
         """What holds in a channel: what is set there, then what is set for its workspace, then our defaults."""
@@ -84,7 +93,8 @@ class Presence:
         """
         if name not in NAMES:
             raise InputError(f"{name!r} cannot be set. These can: {', '.join(NAMES)}.")
-        own = dict(await self._channels.own(address))
+        before = await self._channels.own(address)
+        own = dict(before)
         if value is None:
             own.pop(name, None)
         else:
@@ -92,6 +102,7 @@ class Presence:
         if name == "sources" and value:
             await self._check_sources(own[name])
         await self._channels.put(address, own, by)
+        await self._audit.note("channel.set", str(address), before=before, after=own)
         return await self.settings(address)
 
     async def sureness(self, text: str, settings: ChannelSettings) -> float:

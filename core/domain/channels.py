@@ -32,6 +32,9 @@ class Address:
     workspace: str
     channel: str = ""
 
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.platform, self.workspace, self.channel) if part)
+
 
 @dataclass(frozen=True)
 class ChannelSettings:

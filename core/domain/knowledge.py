@@ -14,11 +14,12 @@ class SourceKind(StrEnum):
     GIT = "git"
     FOLDER = "folder"
     UPLOAD = "upload"
+    CARDS = "cards"
 
     @property
     def remote(self) -> bool:
         """Whether its pages come over the network."""
-        return self not in {SourceKind.FOLDER, SourceKind.UPLOAD}
+        return self not in {SourceKind.FOLDER, SourceKind.UPLOAD, SourceKind.CARDS}
 
 
 @dataclass(frozen=True)

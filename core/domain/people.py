@@ -11,6 +11,12 @@ from typing import Any
 SERVICE = "service"
 """Who acts where no person does: the schedule, a refresh at the start."""
 
+COMMAND = "command"
+"""Who acts where somebody typed a command on the machine."""
+
+BUILT_IN = "owner"
+"""The name of the person who is there from the beginning and logs in with the console password."""
+
 _acting: ContextVar[str] = ContextVar("acting", default=SERVICE)
 
 
@@ -29,6 +35,68 @@ class Role(StrEnum):
         """Whether this role is enough where `needed` is asked for."""
         order = list(Role)
         return order.index(self) >= order.index(needed)
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody who may log in to the console.
+
+    `email` is how the identity provider calls a person who was not there yet, `subject` whom it has sent since. A
+    session lasts while its `epoch` is that of its person. With a `temporary` password one can but change it.
+    """
+
+    id: str
+    name: str
+    role: Role
+    created_at: datetime
+    email: str = ""
+    subject: str = ""
+    by_password: bool = False
+    temporary: bool = False
+    epoch: int = 0
+    disabled_at: datetime | None = None
+    seen_at: datetime | None = None
+
+    @property
+    def built_in(self) -> bool:
+        """Whether this is the one who is there from the beginning."""
+        return self.name == BUILT_IN
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Somebody of whom an identity provider vouches; `email` is empty unless it was verified."""
+
+    subject: str
+    email: str
+    name: str
+    role: Role | None = None
+
+
+class KeyScope(StrEnum):
+    """What an API key may be used for."""
+
+    ASK = "ask"
+    READ = "read"
+    MANAGE = "manage"
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """A key of the HTTP service. What it says is not kept; `prefix` is how it begins."""
+
+    id: str
+    name: str
+    prefix: str
+    scopes: frozenset[KeyScope]
+    created_at: datetime
+    expires_at: datetime | None = None
+    used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    def valid(self, when: datetime) -> bool:
+        """Whether it is taken at that time."""
+        return self.revoked_at is None and (self.expires_at is None or when < self.expires_at)
 
 
 @dataclass(frozen=True)

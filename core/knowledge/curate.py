@@ -5,6 +5,7 @@ Called by the command, HTTP and the console.
 """
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -17,6 +18,7 @@ from core.errors import InputError, NameTaken, UnknownSource
 from core.knowledge.defaults import SHIPPED, make_source
 from core.knowledge.gathering.gather import Gatherer
 from core.knowledge.gathering.original import Original, original_of
+from core.storage.audit import Audit
 from core.storage.library import Library
 from core.storage.sources import Sources
 
@@ -33,30 +35,37 @@ REPOSITORY_PARTS = 2
 class Curator:
     """The one desk at which sources are handed in."""
 
-    def __init__(self, sources: Sources, library: Library, gatherer: Gatherer, grace: timedelta) -> None:
+    def __init__(self, sources: Sources, library: Library, gatherer: Gatherer, grace: timedelta, audit: Audit) -> None:
         self._sources = sources
         self._library = library
         self._gatherer = gatherer
         self._grace = grace
+        self._audit = audit
 
     async def add(self, name: str, fields: Mapping[str, Any]) -> Source:
         """Stores a new source; without a kind it is guessed. Raises InputError, or NameTaken."""
         source = propose(name, fields)
         await self._refuse_taken_paths(name)
         await self._sources.add(source)
+        await self._audit.note("source.add", name, after=_on_record(source))
         return source
 
     async def change(self, name: str, fields: Mapping[str, Any]) -> Source:
         """Gives a source other settings; those that are not named stay. Raises UnknownSource or InputError."""
-        changed = amend(await self._sources.get(name), fields)
+        before = await self._sources.get(name)
+        _refuse_cards(before)
+        changed = amend(before, fields)
         await self._sources.change(name, changed)
+        await self._audit.note("source.change", name, before=_on_record(before), after=_on_record(changed))
         return changed
 
     async def remove(self, name: str) -> int:
         """Forgets a source; gives the number of its pages, which leave at the next refresh. Raises UnknownSource."""
-        await self._sources.get(name)
+        source = await self._sources.get(name)
+        _refuse_cards(source)
         pages = (await self._sources.page_counts()).get(name, 0)
         await self._sources.remove(name)
+        await self._audit.note("source.remove", name, before={**_on_record(source), "pages": pages})
         return pages
 
     async def check(self, source: Source) -> str:
@@ -86,6 +95,7 @@ class Curator:
         assert news.document is not None  # noqa: S101 - an upload that cannot be read raises
         if not await self._library.record(name, [news], grace=self._grace):
             raise UnknownSource(f"The source {name!r} was removed meanwhile; nothing was stored.")
+        await self._audit.note("source.upload", name, after={"page": news.path, "bytes": len(raw)})
         return news.document
 
     async def take_away(self, name: str, page: Page) -> None:
@@ -93,11 +103,17 @@ class Curator:
         await self.uploads(name)
         news = PageNews(page.location, page.path, Look.GONE, reason="It was taken away.")
         await self._library.record(name, [news], grace=timedelta(0))
+        await self._audit.note("source.take_away", name, before={"page": page.path})
 
     async def _refuse_taken_paths(self, name: str) -> None:
         """A page would be lost when another source already has a page at its path."""
         if any(path.startswith(f"{name}/") for path in await self._library.held()):
             raise NameTaken(f"There are pages below {name}/ already, of another source. Choose another name.")
+
+
+def _refuse_cards(source: Source) -> None:
+    if source.kind is SourceKind.CARDS:
+        raise InputError(f"The source {source.name!r} is what was written in the console: change its cards one by one.")
 
 
 def propose(name: str, fields: Mapping[str, Any]) -> Source:
@@ -116,20 +132,29 @@ def amend(source: Source, fields: Mapping[str, Any]) -> Source:
                 f"The source {SHIPPED!r} is the folder of KNOWLEDGE_DIR; its {', '.join(following)} cannot be changed."
             )
         return replace(amend(replace(source, name="shipped"), given), name=SHIPPED)
-    kept = {
+    checked = make_source(source.name, {**settings_of(source), **given})
+    return replace(checked, refreshed_at=source.refreshed_at, problem=source.problem)
+
+
+def settings_of(source: Source) -> dict[str, Any]:
+    """What a person decides about a source, by name."""
+    return {
         "kind": source.kind,
         "location": source.location,
         "product": source.product,
         "ref": source.ref,
         "folder": source.folder,
-        "include": source.include,
+        "include": list(source.include),
         "internal": source.internal,
         "enabled": source.enabled,
         "max_pages": source.max_pages,
         "schedule": source.schedule,
     }
-    checked = make_source(source.name, {**kept, **given})
-    return replace(checked, refreshed_at=source.refreshed_at, problem=source.problem)
+
+
+def _on_record(source: Source) -> dict[str, Any]:
+    """The same for the record of changes, without a password that stands in an address."""
+    return {**settings_of(source), "location": re.sub(r"//[^/@\s]+@", "//…@", source.location)}
 
 
 def guess_kind(location: str) -> SourceKind:

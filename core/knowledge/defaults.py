@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
+from core.domain.gaps import CARDS
 from core.domain.knowledge import Source, SourceKind
 from core.errors import ConfigurationError, InputError
 from core.knowledge.timetable import cron_trigger
@@ -53,9 +54,9 @@ def default_sources(file: Path, knowledge_dir: Path) -> list[Source]:
 
 def make_source(name: str, fields: dict[str, Any]) -> Source:
     """A source from what was written down or typed. Raises InputError naming the mistake."""
-    if not _NAME.fullmatch(name) or name == SHIPPED:
+    if not _NAME.fullmatch(name) or name in {SHIPPED, CARDS}:
         raise InputError(
-            f"{name!r} is no name for a source. Use small letters, digits and hyphens, and not {SHIPPED!r}."
+            f"{name!r} is no name for a source. Use small letters, digits and hyphens, and not {SHIPPED!r}, {CARDS!r}."
         )
     unknown = fields.keys() - _FIELDS
     if unknown:
@@ -79,6 +80,8 @@ def _check(source: Source) -> None:
         raise InputError(f"Source {source.name!r}: max_pages must be between 1 and {MOST_PAGES}.")
     if source.schedule:
         _check_schedule(source)
+    if source.kind is SourceKind.CARDS:
+        raise InputError(f"Source {source.name!r}: cards are written in the console; add a source of another kind.")
     if source.kind is SourceKind.UPLOAD:
         return
     if not source.location:

@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -101,6 +101,17 @@ class Indexer:
             return await self.apply(live, changed, held, tell)
         except IndexCorrupt:
             return await self._build_beside(held, live, tell)
+
+    async def bring_in(self, paths: Sequence[str], tell: Tell) -> Outcome:
+        """Applies what differs in these pages alone; as `bring_up_to_date` when the live index takes no changes."""
+        live = await self._versions.production()
+        if live is None or live.configuration != self._fingerprint or not await self._is_readable():
+            return await self.bring_up_to_date(tell)
+        held, indexed = await self._library.held(), await self._versions.held(live.id)
+        changed = sorted(path for path in paths if held.get(path) != indexed.get(path))
+        if not changed:
+            return Outcome(RunStatus.UNCHANGED, live)
+        return await self.apply(live, changed, held, tell)
 
     async def apply(
         self,

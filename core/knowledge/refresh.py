@@ -5,14 +5,18 @@ Called at start, by the scheduler, the command, `POST /index-docs` and the conso
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from core.domain.knowledge import IndexVersion, Progress, RefreshRun, RunStatus, Source
+from core.domain.people import SERVICE, acting
 from core.errors import AssistantError, RefreshFailed, RefreshUnderWay
 from core.knowledge.collect import Collector
+from core.knowledge.index.worker import Tell
 from core.knowledge.indexer import Indexer
 from core.knowledge.rollback import Switchboard
+from core.storage.audit import Audit
 from core.storage.runs import Runs
 
 AT_START = "start"
@@ -28,15 +32,19 @@ STOPPED = "The process was stopped before it ended. The live index was kept."
 class Refresher:
     """Runs refreshes and rollbacks, one at a time in this process."""
 
-    def __init__(self, runs: Runs, collector: Collector, indexer: Indexer, switchboard: Switchboard) -> None:
+    def __init__(
+        self, runs: Runs, collector: Collector, indexer: Indexer, switchboard: Switchboard, audit: Audit
+    ) -> None:
         self._runs = runs
         self._collector = collector
         self._indexer = indexer
         self._switchboard = switchboard
+        self._audit = audit
         self._task: asyncio.Task[RefreshRun] | None = None
         self._progress = Progress("reading")
         self._news = asyncio.Condition()
         self._index = asyncio.Lock()
+        self._writing = asyncio.Lock()
 
     @property
     def running(self) -> bool:
@@ -56,8 +64,15 @@ class Refresher:
             self._progress = Progress("reading")
             self._task = asyncio.create_task(self._run(trigger, rebuild=rebuild, only=only))
             self._task.add_done_callback(_observed)
+        async with aclosing(self.follow()) as news:
+            async for item in news:
+                yield item
+
+    async def follow(self) -> AsyncGenerator[Progress | RefreshRun]:
+        """The progress of the refresh that runs, then the finished run; nothing when none runs. Raises as it does."""
         task = self._task
-        assert task is not None  # noqa: S101 - set above
+        if task is None or task.done():
+            return
         seen: Progress | None = None
         while not task.done():
             if self._progress != seen:
@@ -75,16 +90,34 @@ class Refresher:
                 return item
         raise RefreshFailed("The refresh ended without a result.")  # pragma: no cover - the stream ends with a run
 
+    async def bring_in(self, trigger: str, paths: Sequence[str], tell: Tell) -> RefreshRun:
+        """Makes the live index say what the library says of these pages alone, on record as a refresh is.
+
+        It waits for no look at the sources, only while something else writes to the index. Raises RefreshFailed.
+        """
+        run = await self._runs.start(trigger)
+        try:
+            async with self._writing:
+                outcome = await self._indexer.bring_in(paths, tell)
+        except BaseException as error:  # cancelled or broken: the run must not stay open on record
+            await self._runs.finish(run, RunStatus.FAILED, reason=_said(error))
+            if isinstance(error, OSError):
+                raise RefreshFailed(_said(error), detail=repr(error)) from error
+            raise
+        return await self._runs.finish(
+            run, outcome.status, reason=outcome.reason, version=outcome.version, change=outcome.change
+        )
+
     async def roll_back(self, version_id: str | None = None) -> IndexVersion:
         """Takes the latest change of the index back, or goes back to an archived version; gives what is live then.
 
         Raises InputError when there is nothing to go back to, RefreshUnderWay during a refresh.
         """
-        return await self._by_hand(lambda: self._switchboard.roll_back(self._tell, version_id))
+        return await self._by_hand("index.rollback", lambda: self._switchboard.roll_back(self._tell, version_id))
 
     async def promote(self, version_id: str) -> IndexVersion:
         """Makes a version in Staging the live one. Raises UnknownVersion, or RefreshUnderWay."""
-        return await self._by_hand(lambda: self._switchboard.promote(version_id))
+        return await self._by_hand("index.promote", lambda: self._switchboard.promote(version_id))
 
     async def stop(self) -> None:
         """Ends a running refresh; what it had built is removed at the next start."""
@@ -113,11 +146,12 @@ class Refresher:
         try:
             async with self._index:
                 problems = await self._collector.collect(self._tell, _wanted(trigger, only), afresh=rebuild)
-                outcome = await self._indexer.bring_up_to_date(self._tell, rebuild=rebuild)
+                async with self._writing:
+                    outcome = await self._indexer.bring_up_to_date(self._tell, rebuild=rebuild)
         except BaseException as error:  # cancelled or broken: the run must not stay open on record
-            await self._runs.finish(run, RunStatus.FAILED, reason=_said(error), problems=problems)
+            await self._finish(run, RunStatus.FAILED, reason=_said(error), problems=problems)
             raise
-        return await self._runs.finish(
+        return await self._finish(
             run,
             outcome.status,
             reason=outcome.reason,
@@ -134,11 +168,22 @@ class Refresher:
         await self._tell(Progress("done"))  # one that was cancelled before it began could not say so itself
         return True
 
-    async def _by_hand(self, move: Callable[[], Any]) -> IndexVersion:
+    async def _finish(self, run: RefreshRun, status: RunStatus, **outcome: Any) -> RefreshRun:
+        """Closes the record of a refresh; who asked for it is remembered, unless it was nobody."""
+        finished = await self._runs.finish(run, status, **outcome)
+        if acting() != SERVICE:
+            subject = finished.version.id if finished.version else "index"
+            await self._audit.note("index.refresh", subject, after={"status": status, "problems": finished.problems})
+        return finished
+
+    async def _by_hand(self, action: str, move: Callable[[], Awaitable[IndexVersion]]) -> IndexVersion:
         if self.running or self._index.locked():
             raise RefreshUnderWay("A refresh is under way. Wait until it has ended, then try again.")
-        async with self._index:
-            return await move()
+        async with self._index, self._writing:
+            before = await self._switchboard.live()
+            live = await move()
+        await self._audit.note(action, live.id, before=_state(before) if before else None, after=_state(live))
+        return live
 
     async def _tell(self, progress: Progress) -> None:
         async with self._news:
@@ -165,6 +210,11 @@ async def _result(task: "asyncio.Task[RefreshRun]") -> RefreshRun:
         if task.cancelled():
             raise RefreshFailed(_said(error)) from error
         raise
+
+
+def _state(live: IndexVersion) -> dict[str, Any]:
+    """Which index answers, for the record of changes."""
+    return {"live": live.id, "revision": live.revision, "documents": live.documents}
 
 
 def _said(error: BaseException) -> str:

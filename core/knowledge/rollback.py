@@ -22,6 +22,10 @@ class Switchboard:
         self._indexer = indexer
         self._place = place
 
+    async def live(self) -> IndexVersion | None:
+        """What is live now."""
+        return await self._versions.production()
+
     async def promote(self, version_id: str) -> IndexVersion:
         """Makes a version in Staging the live one, whatever the golden questions said.
 

@@ -122,6 +122,20 @@ class Library:
             row = (await db.execute(_documents().where(DocumentRow.path == path))).first()
             return _document(*row) if row else None
 
+    async def titles(self, paths: Sequence[str]) -> dict[str, str]:
+        """The title of each page that there is, by path."""
+        query = select(DocumentRow.path, ContentRow.title).join(ContentRow, ContentRow.hash == DocumentRow.content_hash)
+        async with self._database.read() as db:
+            return dict((await db.execute(query.where(DocumentRow.path.in_(paths)))).all())
+
+    async def paths_at(self, addresses: Sequence[str]) -> dict[str, str]:
+        """The path of the page at each address that there is one at."""
+        query = select(ContentRow.address, DocumentRow.path).join(
+            DocumentRow, DocumentRow.content_hash == ContentRow.hash
+        )
+        async with self._database.read() as db:
+            return dict((await db.execute(query.where(ContentRow.address.in_(addresses)))).all())
+
     async def put_back(self, contents: Mapping[str, str], sources: Mapping[str, str]) -> None:
         """Makes pages say what they said before: content hash by path, empty for pages that were not there.
 

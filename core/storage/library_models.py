@@ -1,4 +1,4 @@
-"""The tables of the knowledge base: sources, pages and what they say, index versions and what was done to them.
+"""The tables of the knowledge base: sources, pages and what they say, index versions, and how those are measured.
 
 What a page says stands once in `contents`, named by its hash, as a repository keeps its files: documents, index
 versions and changes point to it, so that an earlier state costs a row instead of a copy.
@@ -151,17 +151,42 @@ class ChangedPageRow(Base):
 
 
 class EvaluationRow(Base):
-    """How an index version answered the golden questions."""
+    """How an index version answered the golden questions; it outlives the version, for the trend."""
 
     __tablename__ = "evaluations"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    version_id: Mapped[str] = mapped_column(ForeignKey("index_versions.id", ondelete="CASCADE"), index=True)
+    version_id: Mapped[str] = mapped_column(String(36), index=True)
     revision: Mapped[int]
     questions: Mapped[str] = mapped_column(String(64))
     scores: Mapped[dict[str, Any]]
     outcomes: Mapped[list[dict[str, Any]]]
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class GoldenQuestionRow(Base):
+    """A question that index versions are measured with; `name` is how files and people call it."""
+
+    __tablename__ = "golden_questions"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    question: Mapped[str] = mapped_column(Text)
+    gold: Mapped[list[str]]
+    need: Mapped[str] = mapped_column(String(10))
+    answer_facts: Mapped[list[str]]
+    style: Mapped[str] = mapped_column(String(40), default="", index=True)
+    origin: Mapped[str] = mapped_column(String(10), index=True)
+    covered: Mapped[bool]
+    enabled: Mapped[bool] = mapped_column(default=True)
+
+
+class SeededGoldenRow(Base):
+    """The name of a golden question that the file gave once, so that it does not come back once it is removed."""
+
+    __tablename__ = "seeded_golden_questions"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
 
 
 class RefreshRunRow(Base):

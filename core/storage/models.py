@@ -15,10 +15,17 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from core.storage.ids import new_id, now
+
+COUNTED = ("agents", "crews", "uncovered", "failed", "helpful", "unhelpful", "escalated", "cost")
+"""What a session counts of its messages."""
+
+ASKED = text("author <> ''")
+"""Of messages that a person wrote."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -50,12 +57,16 @@ class Base(DeclarativeBase):
 
 
 class SessionRow(Base):
-    """A conversation, found by its address. `floor` is the person who last spoke to somebody else in it."""
+    """A conversation, found by its address. `floor` is the person who last spoke to somebody else in it.
+
+    What lists are filtered by is counted here, from `agents` (questions to the agent) to `cost`: see
+    `core.storage.counts`. One index holds all of it, so that every filter is a walk through that index alone.
+    """
 
     __tablename__ = "sessions"
     __table_args__ = (
         UniqueConstraint("platform", "workspace", "channel", "thread", name="uq_sessions_key"),
-        Index("ix_sessions_updated_at", "updated_at"),
+        Index("ix_sessions_list", "updated_at", "id", "platform", "channel", *COUNTED),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -72,6 +83,14 @@ class SessionRow(Base):
     floor: Mapped[str] = mapped_column(String(64), default="")
     resolved_at: Mapped[datetime | None]
     resolved_by: Mapped[str] = mapped_column(String(64), default="")
+    agents: Mapped[int] = mapped_column(default=0)
+    crews: Mapped[int] = mapped_column(default=0)
+    uncovered: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)
+    helpful: Mapped[int] = mapped_column(default=0)
+    unhelpful: Mapped[int] = mapped_column(default=0)
+    escalated: Mapped[int] = mapped_column(default=0)
+    cost: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
 class MessageRow(Base):
@@ -88,6 +107,13 @@ class MessageRow(Base):
         UniqueConstraint("session_id", "turn", "role", name="uq_messages_turn"),
         Index("ix_messages_status", "status"),
         Index("ix_messages_created_at", "created_at"),
+        Index("ix_messages_author", "author", "session_id", sqlite_where=ASKED, postgresql_where=ASKED),
+        Index(
+            "ix_messages_uncovered",
+            "reply_to",
+            sqlite_where=text("covered = 0"),
+            postgresql_where=text("covered = false"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)

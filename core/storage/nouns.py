@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement
 
+from core.domain.channels import Fault, Feedback, Verdict
 from core.domain.conversation import (
     Answer,
     Attachment,
@@ -20,9 +21,11 @@ from core.domain.conversation import (
     ToolCall,
     Trace,
 )
-from core.storage.models import AttachmentRow, CitationRow, MessageRow, SessionRow
+from core.storage.models import AttachmentRow, CitationRow, FeedbackRow, MessageRow, SessionRow
 
 TRACE = TypeAdapter(Trace)
+
+TITLE_LENGTH = 120
 
 
 def key_of(row: SessionRow) -> SessionKey:
@@ -38,6 +41,11 @@ def at(key: SessionKey) -> tuple[ColumnElement[bool], ...]:
         SessionRow.channel == key.channel,
         SessionRow.thread == key.thread,
     )
+
+
+def title_of(text: str) -> str:
+    """What a session is called whose first question this is: the question on one line."""
+    return " ".join(text.split())[:TITLE_LENGTH]
 
 
 def session_of(row: SessionRow, messages: int) -> Session:
@@ -95,6 +103,12 @@ def question_of(row: MessageRow, session: SessionRow, attached: Sequence[Attachm
         attachments=tuple(Attachment(a.name, a.media_type, a.text, a.image, a.problem) for a in attached),
         asked_at=row.asked_at,
     )
+
+
+def feedback_of(row: FeedbackRow) -> Feedback:
+    """A verdict."""
+    fault = Fault(row.fault) if row.fault else None
+    return Feedback(row.message_id, row.author, Verdict(row.verdict), fault, row.comment)
 
 
 def attachment_columns(message_id: str, question: Question) -> list[dict[str, Any]]:

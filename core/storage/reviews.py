@@ -8,10 +8,12 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from core.domain.channels import Draft, DraftState, Fault, Feedback, Verdict
+from core.domain.channels import Draft, DraftState, Feedback
+from core.storage.counts import counted_anew, session_of_message
 from core.storage.engine import Database
 from core.storage.ids import now
 from core.storage.models import DraftRow, EscalationRow, FeedbackRow
+from core.storage.nouns import feedback_of
 
 
 class Reviews:
@@ -28,21 +30,14 @@ class Reviews:
             changed = await db.scalars(update(FeedbackRow).where(*theirs).values(**values).returning(FeedbackRow.id))
             if not changed.all():
                 db.add(FeedbackRow(message_id=feedback.message_id, author=feedback.author, **values))
+            await db.flush()
+            await db.execute(counted_anew(session_of_message(feedback.message_id)))
 
     async def of(self, message_id: str) -> list[Feedback]:
         """All verdicts on an answer."""
         query = select(FeedbackRow).where(FeedbackRow.message_id == message_id).order_by(FeedbackRow.id)
         async with self._database.read() as db:
-            return [
-                Feedback(
-                    row.message_id,
-                    row.author,
-                    Verdict(row.verdict),
-                    Fault(row.fault) if row.fault else None,
-                    row.comment,
-                )
-                for row in await db.scalars(query)
-            ]
+            return [feedback_of(row) for row in await db.scalars(query)]
 
     async def escalate(self, message_id: str, author: str) -> bool:
         """Notes that a human is needed; False when somebody said so before."""
@@ -82,6 +77,8 @@ class Reviews:
         try:
             async with self._database.begin() as db:
                 db.add(row)
+                await db.flush()
+                await db.execute(counted_anew(session_of_message(row.message_id)))
         except IntegrityError:
             return False
         return True

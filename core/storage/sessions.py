@@ -103,12 +103,12 @@ class Sessions:
             count = await db.scalar(select(func.count()).where(MessageRow.session_id == row.id))
             return session_of(row, count or 0)
 
-    async def list(self, *, search: str = "", limit: int = 50, offset: int = 0) -> list[Session]:
-        """Sessions, the latest first; `search` matches titles, addresses and what was said."""
+    async def list(self, *, limit: int = 50) -> list[Session]:
+        """Sessions, the latest first."""
         counts = select(func.count()).where(MessageRow.session_id == SessionRow.id).scalar_subquery()
         query = select(SessionRow, counts).order_by(SessionRow.updated_at.desc(), SessionRow.id.desc())
         async with self._database.read() as db:
-            rows = await db.execute(_matching(query, search).limit(limit).offset(offset))
+            rows = await db.execute(query.limit(limit))
             return [session_of(row, count) for row, count in rows.all()]
 
     async def delete(self, key: SessionKey) -> int:
@@ -127,19 +127,6 @@ class Sessions:
                 update(SessionRow).where(*at(key), *conditions).values(**values).returning(SessionRow.id)
             )
             return bool(changed.all())
-
-
-def _matching(query: Select[SessionRow, int], search: str) -> Select[SessionRow, int]:
-    if not search.strip():
-        return query
-    words = search.strip()
-    said = (
-        select(MessageRow.id)
-        .where(MessageRow.session_id == SessionRow.id, MessageRow.text.icontains(words, autoescape=True))
-        .exists()
-    )
-    columns = (SessionRow.title, SessionRow.platform, SessionRow.channel, SessionRow.thread)
-    return query.where(or_(said, *(column.icontains(words, autoescape=True) for column in columns)))
 
 
 def _messages_of(session_id: str) -> Select[MessageRow]:

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import cast
 
-from sqlalchemy import CursorResult, Row, Select, Table, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Row, Select, Table, bindparam, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
@@ -30,6 +30,7 @@ from core.domain.conversation import (
     Status,
     Told,
 )
+from core.storage.counts import counted_anew
 from core.storage.engine import Database
 from core.storage.ids import new_id, now
 from core.storage.models import AttachmentRow, CitationRow, MessageRow, SessionRow, ToolCallRow, TraceRow
@@ -41,11 +42,10 @@ from core.storage.nouns import (
     citation_columns,
     columns_of,
     question_of,
+    title_of,
     tool_call_columns,
     trace_of,
 )
-
-TITLE_LENGTH = 120
 
 MEMORY_MESSAGES = 80
 """Recent messages that a turn looks at, at most; those that do not fit are condensed before there are so many."""
@@ -151,6 +151,7 @@ class Turns:
                 return None
             gone = _with_answer(db, row)
             db.execute(delete(_messages).where(_messages.c.event_id == event_id))
+            db.execute(counted_anew(SessionRow.id == row[1].id))
             return gone
 
         return await self._database.transact(delete_turn)
@@ -184,7 +185,7 @@ class Turns:
 
     async def fail(self, event_id: str, reason: str) -> None:
         """Marks a question as failed, with the sentence that the asker was told."""
-        await self._change(event_id, {"status": Status.FAILED, "note": reason}, among=OPEN)
+        await self._change(event_id, {"status": Status.FAILED, "note": reason}, among=OPEN, counted=True)
 
     async def stop(self, event_id: str, reason: str) -> bool:
         """Marks a question as stopped by its asker. False: it was answered, or had ended, before."""
@@ -231,16 +232,26 @@ class Turns:
         """An answer with its trace and what was remembered then, by its id or its question's, or the end of one."""
         return await self._database.look(partial(_told, message_id)) if message_id else None
 
-    async def _change(self, event_id: str, values: dict[str, str], *, among: Iterable[Status] = Status) -> bool:
+    async def _change(
+        self, event_id: str, values: dict[str, str], *, among: Iterable[Status] = Status, counted: bool = False
+    ) -> bool:
         here = (_messages.c.event_id == event_id, _messages.c.status.in_(tuple(among)))
-        change = update(_messages).where(*here).values(**values)
-        return await self._database.transact(lambda db: _count(db.execute(change)) > 0)
+        change = update(_messages).where(*here).values(**values).returning(_messages.c.session_id)
+
+        def make(db: Session) -> bool:
+            session = db.scalar(change)
+            if session and counted:
+                db.execute(counted_anew(SessionRow.id == session))
+            return session is not None
+
+        return await self._database.transact(make)
 
 
 _NEXT_TURN = (
     update(_sessions)
     .where(*(_sessions.c[name] == bindparam(f"at_{name}") for name in ("platform", "workspace", "channel", "thread")))
     .values(turns=_sessions.c.turns + 1, updated_at=bindparam("moment"), floor="", resolved_at=None, resolved_by="")
+    .values(agents=_sessions.c.agents + bindparam("agent"), crews=_sessions.c.crews + bindparam("crew"))
     .returning(_sessions.c.id, _sessions.c.turns)
 )
 _NEW_SESSION, _NEW_MESSAGE = insert(_sessions), insert(_messages)
@@ -250,7 +261,12 @@ _ANSWERED = (
     .values(status=bindparam("becomes"))
     .returning(_messages.c.id, _messages.c.session_id, _messages.c.turn)
 )
-_SPOKE = update(_sessions).where(_sessions.c.id == bindparam("session")).values(updated_at=bindparam("moment"))
+_SPOKE = (
+    update(_sessions)
+    .where(_sessions.c.id == bindparam("session"))
+    .values(updated_at=bindparam("moment"), cost=_sessions.c.cost + bindparam("cost"))
+    .values(uncovered=_sessions.c.uncovered + bindparam("uncovered"))
+)
 _BACKING = [(CitationRow.__table__, citation_columns), (ToolCallRow.__table__, tool_call_columns)]
 
 
@@ -280,19 +296,26 @@ def _claim(question: Question, keeper: str, db: Session, placement: str = "") ->
 
 def _supersede(event_id: str, question: Question, keeper: str, db: Session) -> int | None:
     here = _messages.c.event_id == event_id
-    gone = db.execute(delete(_messages).where(here).returning(_messages.c.placement)).one_or_none()
-    return None if gone is None else _claim(question, keeper, db, gone.placement)
+    left = (_messages.c.placement, _messages.c.session_id)
+    gone = db.execute(delete(_messages).where(here).returning(*left)).one_or_none()
+    if gone is None:
+        return None
+    db.execute(counted_anew(SessionRow.id == gone.session_id))
+    return _claim(question, keeper, db, gone.placement)
 
 
 def _next_turn(db: Session, question: Question) -> tuple[str, int]:
     """The session of a question, opened if need be, and the number of its next turn."""
     key = question.session
     address = {"platform": key.platform, "workspace": key.workspace, "channel": key.channel, "thread": key.thread}
-    known = db.execute(_NEXT_TURN, {**{f"at_{name}": value for name, value in address.items()}, "moment": now()})
+    crew = int(question.mode is Mode.CREW)
+    here = {f"at_{name}": value for name, value in address.items()}
+    known = db.execute(_NEXT_TURN, {**here, "moment": now(), "agent": 1 - crew, "crew": crew})
     if row := known.one_or_none():
         return row.id, row.turns
-    session_id, title = new_id(), " ".join(question.text.split())[:TITLE_LENGTH]
-    db.execute(_NEW_SESSION, {"id": session_id, "title": title, "turns": 1, **address})
+    session_id, title = new_id(), title_of(question.text)
+    counted = {"turns": 1, "agents": 1 - crew, "crews": crew}
+    db.execute(_NEW_SESSION, {"id": session_id, "title": title, **counted, **address})
     return session_id, 1
 
 
@@ -308,7 +331,8 @@ def _complete(event_id: str, answer: Answer, status: Status, db: Session) -> str
             db.execute(insert(cast("Table", table)), rows)
     body = TRACE.dump_python(answer.trace, mode="json")
     db.execute(insert(_traces), {"message_id": message, "body": body})
-    db.execute(_SPOKE, {"session": asked.session_id, "moment": now()})
+    spoke = {"session": asked.session_id, "moment": now(), "cost": answer.trace.cost}
+    db.execute(_SPOKE, {**spoke, "uncovered": int(not answer.covered)})
     return message
 
 
@@ -387,8 +411,3 @@ def _read(
 ) -> Asked:
     status, kept = Status(row.status), session.platform not in AWAITED
     return Asked(question_of(row, session, attached), row.turn, status, row.placement, answer, row.note, kept)
-
-
-def _count(done: object) -> int:
-    assert isinstance(done, CursorResult)  # noqa: S101 - of UPDATE and DELETE it always is
-    return done.rowcount

@@ -60,6 +60,8 @@ class Evaluation:
     created_at: datetime
 
 
+KEPT_EVALUATIONS = 200
+
 _LIVE = (
     select(IndexVersionRow)
     .where(IndexVersionRow.stage == Stage.PRODUCTION)
@@ -178,7 +180,7 @@ class Versions:
             return version_of(row), change
 
     async def forget(self, version_id: str) -> None:
-        """Removes a version whose files are gone, with its changes and evaluations."""
+        """Removes a version whose files are gone, with its changes; how well it found stays on record."""
         async with self._database.begin() as db:
             await db.execute(delete(IndexVersionRow).where(IndexVersionRow.id == version_id))
 
@@ -246,7 +248,10 @@ class Versions:
     async def add_evaluation(
         self, version: IndexVersion, questions: str, scores: dict[str, Any], outcomes: list[dict[str, Any]]
     ) -> None:
-        """Stores how a version answered the golden questions; an earlier result for the same state is replaced."""
+        """Stores how a version answered the golden questions; an earlier result for the same state is replaced.
+
+        The latest `KEPT_EVALUATIONS` stay.
+        """
         same = (
             EvaluationRow.version_id == version.id,
             EvaluationRow.revision == version.revision,
@@ -264,6 +269,10 @@ class Versions:
                     outcomes=outcomes,
                 )
             )
+            await db.flush()
+            latest = select(EvaluationRow.id).order_by(EvaluationRow.id.desc()).offset(KEPT_EVALUATIONS).limit(1)
+            if oldest := await db.scalar(latest):
+                await db.execute(delete(EvaluationRow).where(EvaluationRow.id <= oldest))
 
     async def evaluation(self, version_id: str, questions: str | None = None) -> Evaluation | None:
         """The latest evaluation of a version; `questions` asks for those over one set."""
@@ -272,7 +281,7 @@ class Versions:
             query = query.where(EvaluationRow.questions == questions)
         async with self._database.read() as db:
             row = await db.scalar(query.order_by(EvaluationRow.id.desc()).limit(1))
-            return _evaluation(row) if row else None
+            return evaluation_of(row) if row else None
 
 
 async def _live_id(db: AsyncSession) -> str | None:
@@ -352,7 +361,8 @@ def _change(row: ChangeRow, pages: list[ChangedPage]) -> Change:
     )
 
 
-def _evaluation(row: EvaluationRow) -> Evaluation:
+def evaluation_of(row: EvaluationRow) -> Evaluation:
+    """The evaluation that a row stores."""
     return Evaluation(row.id, row.version_id, row.revision, row.questions, row.scores, row.outcomes, row.created_at)
 
 

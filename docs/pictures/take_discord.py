@@ -35,7 +35,9 @@ async def main() -> None:
         async with open_services(settings) as services:
             await services.refresher.finished("pictures")
             await services.answering.warm_up()
-            channel = DiscordChannel(settings, services.answering, services.presence, services.aftercare)
+            channel = DiscordChannel(
+                settings, services.answering, services.presence, services.aftercare, services.errands
+            )
             channel.client.shard_count = 1
             async with simcord.run(channel.client) as env:
                 guild = env.create_guild("MLOps")

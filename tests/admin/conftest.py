@@ -14,10 +14,10 @@ from nicegui.testing.general import nicegui_reset_globals
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from admin import auth
 from admin.auth import console_access
 from admin.mount import mount_console
 from core.bootstrap import Services, open_services
+from core.operations import passwords
 from core.settings import Settings
 
 PASSWORD = "a fine console password"
@@ -34,7 +34,7 @@ def quick_runs() -> Iterator[None]:
     gc.collect()
     gc.freeze()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(auth, "HASHER", PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),)))
+        patch.setattr(passwords, "HASHER", PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),)))
         yield
 
 
@@ -42,8 +42,8 @@ def quick_runs() -> Iterator[None]:
 def log_in() -> LogIn:
     """Sends the form of the login page."""
 
-    async def send(visitor: User, password: str = PASSWORD, target: str = "") -> httpx.Response:
-        return await visitor.http_client.post("/login", data={"password": password, "next": target})
+    async def send(visitor: User, password: str = PASSWORD, target: str = "", name: str = "") -> httpx.Response:
+        return await visitor.http_client.post("/login", data={"name": name, "password": password, "next": target})
 
     return send
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from admin.auth import FAILURES, HASHER, WINDOW, Throttle, console_access
+from admin.auth import FAILURES, WINDOW, Throttle, console_access
 from core.errors import ConfigurationError
+from core.operations.passwords import fits
 from core.settings import Settings, load_settings
 
 
@@ -19,7 +20,7 @@ def test_first_start_makes_up_a_password_and_later_starts_keep_it(settings_in: C
     later = console_access(settings_in())
 
     assert first.generated
-    assert HASHER.verify(first.generated, first.password_hash)
+    assert fits(first.generated, first.password_hash)
     assert later.generated is None
     assert (later.password_hash, later.cookie_secret) == (first.password_hash, first.cookie_secret)
 
@@ -37,7 +38,7 @@ def test_password_from_the_settings_wins_and_is_not_kept(settings_in: Callable[.
     access = console_access(settings_in(admin_password="from the settings"))
 
     assert access.generated is None
-    assert HASHER.verify("from the settings", access.password_hash)
+    assert fits("from the settings", access.password_hash)
     assert "from the settings" not in (settings_in().var_dir / "console.json").read_text()
 
 

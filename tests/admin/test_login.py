@@ -96,7 +96,7 @@ async def test_wrong_password_is_refused(log_in: LogIn, visitor: User, wrong: st
     reply = await log_in(visitor, wrong)
 
     assert reply.status_code == 401
-    assert "That is not the password" in reply.text
+    assert "Name and password do not fit" in reply.text
     assert (await visitor.http_client.get("/sessions")).status_code == 303
 
 

@@ -78,8 +78,9 @@ async def test_evaluation_is_shown_with_its_intervals(owner: User) -> None:
         await owner.should_see(text)
 
 
-async def test_evaluation_without_a_question_about_the_pages_says_so(owner: User, golden: Path) -> None:
-    golden.write_text(json.dumps({"id": "1", "question": "Where?", "gold": ["elsewhere.md"]}))
+async def test_evaluation_without_a_question_about_the_pages_says_so(owner: User, console_services: Services) -> None:
+    for name, _, _ in QUESTIONS:
+        await console_services.questionnaire.change(name, {"gold": ["elsewhere.md"]})
     await owner.open("/knowledge")
 
     await press(owner, "Evaluate")

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from core.knowledge.evaluation.golden import GoldenQuestion, read_questions
+from core.domain.golden import GoldenQuestion
+from core.knowledge.evaluation.golden import read_questions
 from core.settings import ROOT
 
 PATH = ROOT / "data" / "golden.jsonl"

@@ -83,6 +83,18 @@ def channel_rules(rules: ChannelSettings) -> str:
     return "\n".join(["In this channel:", *lines]) if lines else ""
 
 
+def agent_rules(rules: ChannelSettings, summary: str = "") -> str:
+    """All that the agent is told before it is asked: its prompt, the rules of the channel, what was said long ago."""
+    parts = [prompt("agent"), channel_rules(rules), framed_background(summary) if summary else ""]
+    return "\n\n".join(filter(None, parts))
+
+
+def agent_request(question: str, passages: Sequence[Passage], attachments: Sequence[Attachment] = ()) -> str:
+    """What the agent is asked: passages, attachments and the question, each between tags."""
+    parts = [framed_passages(list(passages)), framed_attachments(attachments), framed_question(question)]
+    return "\n\n".join(filter(None, parts))
+
+
 def read_question(text: str) -> str:
     """The question in a prompt that `framed_question` wrote; empty when there is none."""
     found = _QUESTION.findall(text)

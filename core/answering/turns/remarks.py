@@ -9,6 +9,8 @@ from core.answering.masking import remark
 from core.domain.conversation import Question
 from core.storage.ids import now
 
+NEWLY_KNOWN = "This was added to the knowledge base since you asked."
+
 LATE = timedelta(minutes=5)
 """A question that is this old when its turn begins was asked while nobody listened."""
 
@@ -17,7 +19,12 @@ def remarks(question: Question) -> list[str]:
     """The sentences; none for most questions."""
     said = [remark("\n".join([question.text, *(f"{a.name}\n{a.text}" for a in question.attachments)]))]
     said += [attachment.problem for attachment in question.attachments]
-    return [lateness(question), *said]
+    return [lateness(question), newly_known(question), *said]
+
+
+def newly_known(question: Question) -> str:
+    """That a question is answered anew since somebody wrote down what was missing; empty otherwise."""
+    return NEWLY_KNOWN if question.event_id.startswith("gap:") else ""
 
 
 def lateness(question: Question) -> str:

@@ -1,16 +1,21 @@
 """Measures how well an index version answers the golden questions.
 
-Comes in: a version and a file of questions. Goes out: `Scores` with intervals, stored with the version; objections of a
-candidate's promotion. Called by the indexer and by `mlops-assistant evaluate`.
+Comes in: a version, and the questionnaire or a file of questions. Goes out: `Scores` with intervals, stored with the
+version; objections of a candidate's promotion. Called by the indexer, the console and `mlops-assistant evaluate`.
 """
 
 import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from core.domain.knowledge import IndexVersion
+from core.domain.golden import GoldenQuestion
+from core.domain.knowledge import IndexVersion, Progress
 from core.errors import KnowledgeError
-from core.knowledge.evaluation.golden import GoldenQuestion, read_questions
+from core.knowledge.evaluation.golden import as_fields, read_questions
+from core.knowledge.evaluation.questionnaire import Questionnaire
 from core.knowledge.evaluation.scoring import Outcome, Scores, judge, score, worse
 from core.knowledge.index.opened import OpenVersion
 from core.knowledge.retrieval.retrieve import SUPPORTING_SCORE, Retriever
@@ -19,38 +24,47 @@ from core.storage.versions import Versions
 RANKED = 10
 """Pages of a ranking that count; nDCG looks no further."""
 
+Tell = Callable[[Progress], None]
+
+
+def _nobody(_: Progress) -> None:
+    pass
+
 
 class Evaluator:
     """Runs golden questions against versions."""
 
-    def __init__(self, versions: Versions, retriever: Retriever, questions: Path, tolerance: float) -> None:
+    def __init__(
+        self, versions: Versions, retriever: Retriever, questionnaire: Questionnaire, tolerance: float
+    ) -> None:
         self._versions = versions
         self._retriever = retriever
-        self._questions = questions
+        self._questionnaire = questionnaire
         self._tolerance = tolerance
 
-    async def evaluate(self, version: IndexVersion, questions: Path | None = None) -> list[Outcome]:
-        """Asks a version every question whose pages it holds, and stores the result with it.
+    async def evaluate(
+        self, version: IndexVersion, questions: Path | None = None, *, tell: Tell = _nobody
+    ) -> list[Outcome]:
+        """Asks a version every question whose pages it holds, and stores the result with it; tells how far it is.
 
-        Questions about pages that are not in the index say nothing about retrieval and are left out. Raises InputError
-        for a file that cannot be read; the file of the settings may be absent.
+        Questions about pages that are not in the index say nothing about retrieval and are left out. They are those of
+        the questionnaire unless a file is named. Raises InputError for a file that cannot be read.
         """
-        file = questions or self._questions
-        if questions is None and not file.is_file():
+        asked = read_questions(questions) if questions else await self._questionnaire.asked()
+        if not asked:
             return []
-        asked = read_questions(file)
         live = await self._versions.production()
         if live and live.id == version.id:
-            outcomes = await self._ask(await self._retriever.live(), asked)
+            outcomes = await self._ask(await self._retriever.live(), asked, tell)
         else:
             opened = await self._retriever.open(version)
             try:
-                outcomes = await self._ask(opened, asked)
+                outcomes = await self._ask(opened, asked, tell)
             finally:
                 opened.close()
         if outcomes:
             results = [asdict(outcome) for outcome in outcomes]
-            await self._versions.add_evaluation(version, fingerprint(file), score(outcomes).as_dict(), results)
+            await self._versions.add_evaluation(version, fingerprint(asked), score(outcomes).as_dict(), results)
         return outcomes
 
     async def objections(self, candidate: IndexVersion, live: IndexVersion) -> list[str]:
@@ -67,21 +81,24 @@ class Evaluator:
             return []
         return worse(_scores(after, both), _scores(before, both), self._tolerance)
 
-    async def _ask(self, opened: OpenVersion, questions: list[GoldenQuestion]) -> list[Outcome]:
+    async def _ask(self, opened: OpenVersion, questions: Sequence[GoldenQuestion], tell: Tell) -> list[Outcome]:
         held = opened.contents.pages.keys()
+        fitting = [question for question in questions if not question.gold or held & set(question.gold)]
         outcomes: list[Outcome] = []
-        for question in questions:
-            if question.gold and not held & set(question.gold):
-                continue
+        started = time.monotonic()
+        for question in fitting:
+            seconds = time.monotonic() - started
+            tell(Progress("asking", len(outcomes), len(fitting), unit="questions", seconds=seconds))
             found = await self._retriever.find(question.question, version=opened)
             covered = found.score >= SUPPORTING_SCORE
             outcomes.append(judge(question, found.pages[:RANKED], covered, found.score))
         return outcomes if any(outcome.answerable for outcome in outcomes) else []
 
 
-def fingerprint(file: Path) -> str:
-    """The SHA-256 of a file of questions: results over the same one can be compared."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+def fingerprint(questions: Sequence[GoldenQuestion]) -> str:
+    """The SHA-256 of a set of questions, in whatever order: results over the same one can be compared."""
+    lines = sorted(json.dumps(as_fields(question), sort_keys=True) for question in questions)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _scores(outcomes: list[Outcome], ids: set[str]) -> Scores:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from core.knowledge.evaluation.golden import GoldenQuestion
+from core.domain.golden import GoldenQuestion
 
 CUTOFF = 10
 """How many pages count for MRR and nDCG."""
@@ -42,7 +42,7 @@ _Vector = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one question: the pages found, distinct and best first, and what they are worth.
+    """What came of one question: the pages found, distinct and best first, and what they are worth beside the gold.
 
     `covered` is whether the assistant would have answered, `score` the calibrated score of its best passage. The
     ranking metrics of a question that is not answerable are 0 and count nowhere.
@@ -59,11 +59,17 @@ class Outcome:
     recall_at_5: float
     reciprocal_rank: float
     ndcg: float
+    gold: tuple[str, ...] = ()
 
     @property
     def right(self) -> bool:
         """Answered although answerable, or refused although not: what it did was the right thing."""
         return self.covered == self.answerable
+
+    @property
+    def rank(self) -> int | None:
+        """Where the first gold page stands; None when it was not found."""
+        return round(1 / self.reciprocal_rank) if self.reciprocal_rank else None
 
 
 @dataclass(frozen=True)
@@ -143,6 +149,7 @@ def judge(question: GoldenQuestion, pages: Sequence[str], covered: bool, score: 
         recall_at_5=_recall(hits, 5, needed),
         reciprocal_rank=1 / first if first else 0.0,
         ndcg=_ndcg(hits, needed),
+        gold=question.gold,
     )
 
 

@@ -117,7 +117,7 @@ class Gatherer:
 
     def _shelf(self, source: Source) -> Shelf | None:
         match source.kind:
-            case SourceKind.UPLOAD:
+            case SourceKind.UPLOAD | SourceKind.CARDS:
                 return None
             case SourceKind.FOLDER:
                 return Folder(source, self._root)

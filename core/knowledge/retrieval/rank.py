@@ -26,8 +26,10 @@ TYPO_LENGTH, TYPO_DIFFERENCE, TYPO_RATIO = 5, 2, 0.8
 Place = tuple[str, int]
 
 
-def fuse(dense: Iterable[str], lexical: Iterable[str], pages: Iterable[str], places: Mapping[str, Place]) -> list[str]:
-    """Passage ids, best first, by reciprocal rank fusion of three lists.
+def fuse(
+    dense: Iterable[str], lexical: Iterable[str], pages: Iterable[str], places: Mapping[str, Place]
+) -> dict[str, float]:
+    """Passage ids with their scores, best first, by reciprocal rank fusion of three lists.
 
     In the lists of passages a page counts once, where its best passage stands: a page of many like passages would push
     every other page down otherwise. The list of pages lifts the passages of a page that speaks of all of the question.
@@ -42,7 +44,7 @@ def fuse(dense: Iterable[str], lexical: Iterable[str], pages: Iterable[str], pla
     for passage in scores:
         rank = ranks.get(places[passage][0])
         scores[passage] += 1 / (K + rank) if rank else 0.0
-    return sorted(scores, key=lambda passage: (-scores[passage], passage))
+    return dict(sorted(scores.items(), key=lambda row: (-row[1], row[0])))
 
 
 def pages_of(passages: Sequence[str], places: Mapping[str, Place]) -> list[str]:

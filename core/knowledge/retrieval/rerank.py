@@ -1,6 +1,7 @@
 """Re-orders what was found with a cross-encoder, which reads question and passage together. Off unless configured.
 
-Comes in: a question and the passages that fit it best. Goes out: their ids, best first. Called by the retriever.
+Comes in: a question and the passages that fit it best. Goes out: their ids with scores, best first. Called by the
+retriever.
 """
 
 from collections.abc import Sequence
@@ -27,10 +28,10 @@ class Reranker:
                 detail=repr(error),
             ) from error
 
-    def order(self, question: str, passages: Sequence[Passage]) -> list[str]:
-        """The ids of the passages, those that answer the question best first."""
+    def scores(self, question: str, passages: Sequence[Passage]) -> dict[str, float]:
+        """What the model gives each passage, by id, best first; a scale of its own."""
         if not passages:
-            return []
+            return {}
         scores = self._model.predict([(question, passage.text) for passage in passages], show_progress_bar=False)
         ranked = sorted(zip(scores.tolist(), passages, strict=True), key=lambda row: -row[0])
-        return [passage.id for _, passage in ranked]
+        return {passage.id: score for score, passage in ranked}

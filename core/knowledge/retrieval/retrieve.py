@@ -5,9 +5,10 @@ Production row in the database, so a promotion or a change elsewhere is seen by 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from core.domain.knowledge import IndexVersion, Passage
 from core.errors import IndexCorrupt, IndexMissing
@@ -17,6 +18,7 @@ from core.knowledge.index.lexical import stems_of, subject
 from core.knowledge.index.models import Models
 from core.knowledge.index.opened import Contents, OpenVersion
 from core.knowledge.retrieval.assemble import LOOKED_AT, assemble
+from core.knowledge.retrieval.explained import Explained, Rankings, first_hits
 from core.knowledge.retrieval.rank import Evidence, coverage, fuse, pages_of, weight
 from core.knowledge.retrieval.rerank import Reranker
 from core.storage.versions import Versions
@@ -37,6 +39,8 @@ class Scope:
 
 
 EVERYTHING = Scope()
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -86,16 +90,16 @@ class Retriever:
     ) -> Found:
         """As `search`, with the ranked pages; in the live version unless another open one is given."""
         opened = version or await self.live()
-        contents = opened.contents
-        try:
-            found = await asyncio.to_thread(self._find, opened, query, count, scope)
-        except IndexCorrupt:
-            if opened.contents is contents:
-                raise
-            # a change in place took passages away between finding and reading them
-            found = await asyncio.to_thread(self._find, opened, query, count, scope)
+        found = await _steadily(opened, lambda: self._find(opened, query, count, scope))
         passages = [replace(passage, address=self._absolute(passage.address)) for passage in found.passages]
         return replace(found, passages=passages)
+
+    async def explain(
+        self, query: str, count: int = 5, scope: Scope = EVERYTHING, *, version: OpenVersion | None = None
+    ) -> Explained:
+        """As `find`, with every ranking on the way; addresses are those of the pages, as they are stored."""
+        opened = version or await self.live()
+        return await _steadily(opened, lambda: self._explain(opened, query, count, scope))
 
     async def check(self) -> IndexVersion:
         """The live version, opened. Raises as `search` does."""
@@ -157,22 +161,64 @@ class Retriever:
 
     def _find(self, opened: OpenVersion, query: str, count: int, scope: Scope) -> Found:
         vector = opened.embedder.embed_query(query)
+        rankings = self._rank(opened, query, vector, scope)
+        passages = _assembled(opened, query, vector, rankings, count)
+        return Found(passages, pages_of(rankings.order, opened.contents.places), opened.version)
+
+    def _explain(self, opened: OpenVersion, query: str, count: int, scope: Scope) -> Explained:
+        vector = opened.embedder.embed_query(query)
+        rankings = self._rank(opened, query, vector, scope)
+
+        def read(ids: Sequence[str]) -> list[Passage]:
+            return _scored(opened, query, vector, rankings.dense, opened.get(ids))
+
+        def read_pages(paths: Sequence[str]) -> list[Passage]:
+            return read([opened.contents.pages[path][0] for path in paths])
+
+        held = {path: score for path, score in rankings.pages.items() if opened.contents.pages.get(path)}
+        return Explained(
+            query=query,
+            version=opened.version,
+            dense=first_hits(_present(rankings.dense, opened.contents), read),
+            lexical=first_hits(_present(rankings.lexical, opened.contents), read),
+            pages=first_hits(held, read_pages),
+            fused=first_hits(rankings.fused, read),
+            reranked=first_hits(rankings.reranked, read),
+            passages=tuple(_assembled(opened, query, vector, rankings, count)),
+        )
+
+    def _rank(self, opened: OpenVersion, query: str, vector: Vectors, scope: Scope) -> Rankings:
         wanted = {"sources": scope.sources, "products": scope.products}
-        contents = opened.contents
         dense = opened.dense.nearest(vector, DEPTH, **wanted)
-        lexical = [passage for passage, _ in opened.passages.search(query, DEPTH, **wanted)]
-        pages = [path for path, _ in opened.pages.search(query, DEPTH, **wanted)]
-        ranked = fuse(dense, lexical, pages, contents.places)
+        lexical = dict(opened.passages.search(query, DEPTH, **wanted))
+        pages = dict(opened.pages.search(query, DEPTH, **wanted))
+        fused = fuse(dense, lexical, pages, opened.contents.places)
+        again: dict[str, float] = {}
         if self._reranker:
-            ranked = self._reranker.order(query, opened.get(ranked[:LOOKED_AT])) + ranked[LOOKED_AT:]
-        passages = assemble(ranked, count, contents.pages, contents.places, opened.get)
-        return Found(_scored(opened, query, vector, dense, passages), pages_of(ranked, contents.places), opened.version)
+            again = self._reranker.scores(query, opened.get(list(fused)[:LOOKED_AT]))
+        return Rankings(dense, lexical, pages, fused, again)
 
     async def _production(self) -> IndexVersion:
         version = await self._versions.production()
         if version is None:
             raise IndexMissing("There is no index yet. Run `mlops-assistant refresh` to build it.")
         return version
+
+
+async def _steadily(opened: OpenVersion, work: Callable[[], T]) -> T:
+    """What `work` gives, on a thread; once more when a change in place took passages away before they were read."""
+    contents = opened.contents
+    try:
+        return await asyncio.to_thread(work)
+    except IndexCorrupt:
+        if opened.contents is contents:
+            raise
+        return await asyncio.to_thread(work)
+
+
+def _present(ranking: Mapping[str, float], contents: Contents) -> dict[str, float]:
+    """A ranking without passages that an interrupted change left behind."""
+    return {passage: score for passage, score in ranking.items() if passage in contents.places}
 
 
 def evidence(
@@ -184,6 +230,12 @@ def evidence(
     texts = ("\n".join((passage.title, *passage.heading_path, passage.text)) for passage in passages)
     covered = (coverage(weights, stems_of(text)) for text in texts)
     return [Evidence(cosine, share, len(weights)) for cosine, share in zip(similarities, covered, strict=True)]
+
+
+def _assembled(opened: OpenVersion, query: str, vector: Vectors, rankings: Rankings, count: int) -> list[Passage]:
+    contents = opened.contents
+    passages = assemble(rankings.order, count, contents.pages, contents.places, opened.get)
+    return _scored(opened, query, vector, rankings.dense, passages)
 
 
 def _scored(

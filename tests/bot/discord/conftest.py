@@ -13,6 +13,7 @@ from simcord import ChannelHandle, GuildHandle, MemberActor
 from bot.discord.client import DiscordChannel
 from core.answering.aftercare import Aftercare
 from core.answering.engine import Engine
+from core.answering.errands import ErrandDesk
 from core.answering.presence import Presence
 from core.answering.service import AnsweringService
 from core.answering.turns.budgets import Budgets
@@ -21,8 +22,10 @@ from core.answering.turns.memories import Memories
 from core.answering.turns.runner import TurnRunner
 from core.domain.conversation import Mode
 from core.settings import Settings, load_settings
+from core.storage.audit import Audit
 from core.storage.channels import Channels
 from core.storage.engine import Database
+from core.storage.errands import Errands
 from core.storage.migrate import migrate
 from core.storage.reviews import Reviews
 from core.storage.sessions import Sessions
@@ -115,7 +118,7 @@ def presence(discord_database: Database, retriever: ScriptedRetriever) -> Presen
     turns, sessions = Turns(discord_database), Sessions(discord_database)
     sources: Any = Sources(discord_database)
     stand_in: Any = retriever
-    return Presence(Channels(discord_database), sessions, turns, sources, stand_in)
+    return Presence(Channels(discord_database), sessions, turns, sources, stand_in, audit=Audit(discord_database))
 
 
 @pytest.fixture
@@ -124,13 +127,20 @@ def aftercare(discord_database: Database) -> Aftercare:
 
 
 @pytest.fixture
+def errands(discord_database: Database) -> ErrandDesk:
+    """A desk that looks again only when something is handed in: simcord waits for a bot that would look by itself."""
+    audit = Audit(discord_database)
+    return ErrandDesk(Errands(discord_database), Turns(discord_database), audit, look_seconds=3_600)
+
+
+@pytest.fixture
 def new_discord_channel(
-    discord_settings: Settings, presence: Presence, aftercare: Aftercare
+    discord_settings: Settings, presence: Presence, aftercare: Aftercare, errands: ErrandDesk
 ) -> Callable[[AnsweringService], DiscordChannel]:
     """Makes a channel over a service; simcord does not say how many shards there are to be."""
 
     def make(service: AnsweringService) -> DiscordChannel:
-        channel = DiscordChannel(discord_settings, service, presence, aftercare)
+        channel = DiscordChannel(discord_settings, service, presence, aftercare, errands)
         channel.client.shard_count = 1
         return channel
 

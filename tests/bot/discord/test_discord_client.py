@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from bot.discord import client
 from bot.discord.client import DiscordChannel
 from core.answering.aftercare import Aftercare
+from core.answering.errands import ErrandDesk
 from core.answering.presence import Presence
 from core.answering.service import AnsweringService
 from core.errors import ChannelError
@@ -38,6 +39,7 @@ async def connect(
     discord_service: AnsweringService,
     presence: Presence,
     aftercare: Aftercare,
+    errands: ErrandDesk,
 ) -> AsyncIterator[Connect]:
     """Makes a channel for the door; it is stopped at the end."""
     made: list[DiscordChannel] = []
@@ -45,7 +47,7 @@ async def connect(
     def make(**overrides: object) -> DiscordChannel:
         changed = {"discord_api_url": door.api_url, **overrides}
         settings = discord_settings.model_copy(update=changed)
-        made.append(DiscordChannel(settings, discord_service, presence, aftercare))
+        made.append(DiscordChannel(settings, discord_service, presence, aftercare, errands))
         return made[-1]
 
     yield make

@@ -44,7 +44,7 @@ async def opened(settings: Settings) -> AsyncIterator[tuple[Services, SlackChann
     """Services and a channel that is not started yet; both stop at the end, as when the process is told to."""
     async with open_services(settings) as services:
         await services.answering.warm_up()
-        channel = SlackChannel(settings, services.answering, services.presence, services.aftercare)
+        channel = SlackChannel(settings, services.answering, services.presence, services.aftercare, services.errands)
         try:
             yield services, channel
         finally:

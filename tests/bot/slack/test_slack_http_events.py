@@ -47,7 +47,7 @@ async def served(
     model.respond_with(lambda _: Text("Use `quill push` [1]."))
     async with open_services(settings) as services:
         await services.answering.warm_up()
-        channel = SlackChannel(settings, services.answering, services.presence, services.aftercare)
+        channel = SlackChannel(settings, services.answering, services.presence, services.aftercare, services.errands)
         app = create_app(services)
         _mount_slack(app, {"slack": channel})
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))

@@ -117,7 +117,7 @@ async def test_token_that_turns_out_wrong_later_is_shown_in_health(
 async def test_channel_that_is_not_started_is_down(slack_settings: MakeSettings) -> None:
     settings = slack_settings()
     async with open_services(settings) as services:
-        channel = SlackChannel(settings, services.answering, services.presence, services.aftercare)
+        channel = SlackChannel(settings, services.answering, services.presence, services.aftercare, services.errands)
         with pytest.raises(ChannelError):
             await channel.check()
         await channel.stop()

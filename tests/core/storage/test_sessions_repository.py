@@ -9,8 +9,9 @@ from sqlalchemy import func, select
 from core.domain.conversation import Answer, Citation, Message, Mode, Question, SessionKey, Status, ToolCall
 from core.storage.engine import Database
 from core.storage.models import CitationRow, FeedbackRow, MessageRow, SessionRow, ToolCallRow
+from core.storage.nouns import TITLE_LENGTH
 from core.storage.sessions import Sessions
-from core.storage.turns import TITLE_LENGTH, Turns
+from core.storage.turns import Turns
 
 Ask = Callable[..., Question]
 

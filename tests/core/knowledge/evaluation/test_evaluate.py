@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from core.bootstrap import Services, open_services
+from core.domain.golden import Origin
 from core.domain.knowledge import IndexVersion, Stage
 from core.errors import InputError
 from core.knowledge.evaluation.evaluate import Evaluator, fingerprint
+from core.knowledge.evaluation.golden import read_questions
+from core.knowledge.evaluation.questionnaire import Questionnaire
 from core.settings import Settings
 from core.storage.ids import new_id
 from tests.core.knowledge.inspection import live
@@ -32,7 +35,10 @@ def questions(tmp_path: Path, *asked: dict[str, object], name: str = "golden.jso
 
 
 def evaluator(services: Services, file: Path, tolerance: float = 0.05) -> Evaluator:
-    return Evaluator(services.versions, services.retriever, file, tolerance)
+    """An evaluator whose questionnaire begins with the questions of a file."""
+    kept = services.questionnaire
+    questionnaire = Questionnaire(kept._stored, services.library, services.audit, file)
+    return Evaluator(services.versions, services.retriever, questionnaire, tolerance)
 
 
 async def beside(services: Services, swapped: bool = False) -> IndexVersion:
@@ -63,9 +69,10 @@ async def test_questions_on_pages_that_are_not_held_are_left_out_and_the_rest_is
     assert [outcome.recall_at_1 for outcome in outcomes[:2]] == [1, 1]
     assert outcomes[0].pages[0] == "quillstore.md"
     assert (outcomes[0].covered, outcomes[2].covered) == (True, False)
-    stored = await services.versions.evaluation(version.id, fingerprint(file))
+    stored = await services.versions.evaluation(version.id, fingerprint(read_questions(file)))
     assert stored is not None
     assert stored.scores["recall_at_1"]["value"] == 1
+    assert stored.outcomes[0]["gold"] == ["quillstore.md"]
     assert [outcome["id"] for outcome in stored.outcomes] == ["held", "partly", "nowhere"]
 
 
@@ -87,6 +94,21 @@ async def test_file_of_the_settings_may_be_absent_and_one_that_is_named_may_not(
     assert await evaluator(services, absent).objections(version, version) == []
     with pytest.raises(InputError, match="cannot be read"):
         await evaluator(services, absent).evaluate(version, absent)
+
+
+async def test_questions_that_people_added_are_asked_and_those_switched_off_are_not(services: Services) -> None:
+    version, kept = await live(services), services.questionnaire
+    for fields in (HELD, PARTLY, NOWHERE):
+        await kept.add(fields, Origin.TYPED)
+    await kept.change("partly", {}, enabled=False)
+    told: list[tuple[int, int]] = []
+    outcomes = await services.evaluator.evaluate(version, tell=lambda far: told.append((far.done, far.total)))
+    assert [outcome.id for outcome in outcomes] == ["held", "nowhere"]
+    assert told == [(0, 2), (1, 2)]
+    await kept.change("held", {"gold": ["drumline.md"]})
+    changed = await services.evaluator.evaluate(version)
+    assert (outcomes[0].recall_at_1, changed[0].recall_at_1) == (1, 0)
+    assert await services.evaluator.objections(version, version) == []
 
 
 async def test_version_has_no_objection_to_itself(services: Services, tmp_path: Path) -> None:

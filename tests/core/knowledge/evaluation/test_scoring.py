@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.domain.golden import GoldenQuestion
 from core.errors import InputError
-from core.knowledge.evaluation.golden import GoldenQuestion, read_questions
+from core.knowledge.evaluation.golden import read_questions
 from core.knowledge.evaluation.scoring import (
     SHOWN,
     Metric,
@@ -27,6 +28,7 @@ from core.knowledge.evaluation.scoring import (
     score,
     worse,
 )
+from core.knowledge.evaluation.weak import weak
 from core.settings import ROOT
 
 CORPUS = ROOT.parent / "shared" / "corpus"
@@ -329,7 +331,7 @@ def test_questions_are_read_with_defaults_and_unknown_keys_are_ignored(tmp_path:
         "",
     )
     assert read_questions(path) == [
-        GoldenQuestion("1", "Why?", ()),
+        GoldenQuestion("1", "Why?", (), style="plain"),
         GoldenQuestion("2", "Wo?\u2028Da?", ("a.md", "b.md"), "all", ("x",)),
     ]
 
@@ -403,3 +405,19 @@ def test_corpus_is_scored_as_its_own_script_scores_it(reference: ModuleType) -> 
     for field, name in names.items():
         assert ours[field].value == pytest.approx(total[name])
         assert ours[field].count == count
+
+
+def test_weak_outcomes_are_told_the_worst_first_and_good_ones_are_not() -> None:
+    answerable, refusable = GoldenQuestion("known", "?", ("a",)), GoldenQuestion("unknown", "?", ())
+    fine, refused = judge(answerable, ["a", "b"], True, 0.9), judge(refusable, ["b"], False, 0.1)
+    second = judge(dataclasses.replace(answerable, id="second"), ["b", "a"], True, 0.9)
+    shy = judge(dataclasses.replace(answerable, id="shy"), ["a"], False, 0.4)
+    lost = judge(dataclasses.replace(answerable, id="lost"), ["b"], False, 0.2)
+    bold = judge(dataclasses.replace(refusable, id="bold"), ["b"], True, 0.8)
+    found = weak([fine, refused, second, shy, lost, bold])
+    assert [(outcome.id, outcome.rank) for outcome in found] == [
+        ("bold", None),
+        ("lost", None),
+        ("shy", 1),
+        ("second", 2),
+    ]

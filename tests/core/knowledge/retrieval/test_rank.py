@@ -11,33 +11,40 @@ from core.knowledge.retrieval.rank import FEW_WORDS, Evidence, K, coverage, fuse
 PLACES = {f"{page}{n}": (page, n) for page in "abcdef" for n in range(4)}
 
 
+def ranking(dense: list[str], lexical: list[str], pages: list[str], places: dict[str, tuple[str, int]]) -> list[str]:
+    """The passages as they are ranked; their scores fall."""
+    fused = fuse(dense, lexical, pages, places)
+    assert list(fused.values()) == sorted(fused.values(), reverse=True)
+    return list(fused)
+
+
 def test_what_both_sides_find_comes_before_what_one_finds() -> None:
-    assert fuse(["a0", "b0"], ["c0", "b0"], [], PLACES)[0] == "b0"
+    assert ranking(["a0", "b0"], ["c0", "b0"], [], PLACES)[0] == "b0"
 
 
 def test_a_page_with_many_hits_counts_once_in_each_list() -> None:
     crowd = ["a0", "a1", "a2", "a3", "b0"]
-    assert fuse(crowd, ["b0"], [], PLACES)[0] == "b0"
+    assert ranking(crowd, ["b0"], [], PLACES)[0] == "b0"
 
 
 def test_passages_of_one_page_keep_the_order_of_their_ranks() -> None:
-    assert fuse(["a2", "a0", "a1"], [], [], PLACES) == ["a2", "a0", "a1"]
+    assert ranking(["a2", "a0", "a1"], [], [], PLACES) == ["a2", "a0", "a1"]
 
 
 def test_a_page_that_speaks_of_all_of_the_question_lifts_its_passages() -> None:
-    assert fuse(["a0", "b0"], ["b0", "a0"], ["b"], PLACES)[0] == "b0"
+    assert ranking(["a0", "b0"], ["b0", "a0"], ["b"], PLACES)[0] == "b0"
 
 
 def test_a_page_without_a_passage_that_was_found_brings_none() -> None:
-    assert fuse(["a0"], [], ["f"], PLACES) == ["a0"]
+    assert ranking(["a0"], [], ["f"], PLACES) == ["a0"]
 
 
 def test_ids_of_no_page_are_left_out() -> None:
-    assert fuse(["gone", "a0"], ["gone"], ["nowhere"], PLACES) == ["a0"]
+    assert ranking(["gone", "a0"], ["gone"], ["nowhere"], PLACES) == ["a0"]
 
 
 def test_nothing_found_is_nothing_ranked() -> None:
-    assert fuse([], [], [], PLACES) == []
+    assert ranking([], [], [], PLACES) == []
 
 
 LISTS = st.lists(st.sampled_from(sorted(PLACES)), unique=True)
@@ -45,17 +52,17 @@ LISTS = st.lists(st.sampled_from(sorted(PLACES)), unique=True)
 
 @given(LISTS, LISTS, st.lists(st.sampled_from("abcdef"), unique=True))
 def test_the_ranking_holds_each_passage_found_once(dense: list[str], lexical: list[str], pages: list[str]) -> None:
-    ranked = fuse(dense, lexical, pages, PLACES)
+    ranked = ranking(dense, lexical, pages, PLACES)
     assert sorted(ranked) == sorted({*dense, *lexical})
 
 
 @given(LISTS)
 def test_one_list_alone_keeps_its_order_of_pages(dense: list[str]) -> None:
-    assert pages_of(fuse(dense, [], [], PLACES), PLACES) == pages_of(dense, PLACES)
+    assert pages_of(ranking(dense, [], [], PLACES), PLACES) == pages_of(dense, PLACES)
 
 
 def test_rank_one_of_three_lists_is_worth_three_reciprocal_ranks() -> None:
-    alone, thrice = fuse(["a0"], [], [], PLACES), fuse(["b0", "a0"], ["a0"], ["a"], PLACES)
+    alone, thrice = ranking(["a0"], [], [], PLACES), ranking(["b0", "a0"], ["a0"], ["a"], PLACES)
     assert (alone, thrice[0]) == (["a0"], "a0")
     assert 2 / (K + 1) + 1 / (K + 2) > 1 / (K + 1)
 

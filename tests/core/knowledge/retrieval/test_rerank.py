@@ -29,10 +29,10 @@ def passage(name: str, text: str) -> Passage:
 def test_passages_come_in_the_order_of_the_model_whatever_order_they_were_in(tiny_model: Path) -> None:
     reranker = Reranker(str(tiny_model))
     passages = [passage(str(n), text) for n, text in enumerate(("drift", "a model is stored", "jobs wait in a queue"))]
-    ranked = reranker.order("Why does a job wait?", passages)
+    ranked = list(reranker.scores("Why does a job wait?", passages))
     assert sorted(ranked) == ["0", "1", "2"]
-    assert reranker.order("Why does a job wait?", passages[::-1]) == ranked
-    assert reranker.order("Why?", []) == []
+    assert list(reranker.scores("Why does a job wait?", passages[::-1])) == ranked
+    assert reranker.scores("Why?", []) == {}
 
 
 def test_a_model_that_is_not_there_is_told(tmp_path: Path) -> None:
