@@ -23,7 +23,7 @@ from core.storage.audit import Audit
 from core.storage.engine import Database
 from core.storage.ids import now
 from core.storage.library import Library
-from core.storage.models import Base
+from core.storage.models import Base, SessionRow
 from core.storage.sources import Sources
 from core.storage.spending import Spending
 from core.storage.tally import Tallies
@@ -127,6 +127,16 @@ async def test_demo_comes_is_counted_and_goes_without_a_trace(stocked: Database)
     assert await demo.remove() == seeded.messages
     assert await contents(stocked) == before
     assert await demo.remove() == 0
+
+
+async def test_sessions_of_the_demo_can_be_filtered_like_any_other(stocked: Database) -> None:
+    seeded = await Demo(stocked, "http://here").seed(1, END)
+    async with stocked.read() as db:
+        columns = (SessionRow.uncovered, SessionRow.failed, SessionRow.unhelpful, SessionRow.escalated, SessionRow.cost)
+        counted = (await db.execute(select(*map(func.sum, columns)))).one()
+        asked = await db.scalar(select(func.sum(SessionRow.agents + SessionRow.crews)))
+    assert all(counted)
+    assert asked < seeded.messages
 
 
 async def test_seeding_twice_does_not_double_it(stocked: Database) -> None:
