@@ -37,7 +37,7 @@ def by_mode(overview: Overview) -> None:
 
 def in_numbers(overview: Overview) -> None:
     """What the charts show, as a table."""
-    with _framed():
+    with _framed("Figures over time"):
         _head(["Hour (UTC)" if overview.period == "24h" else "Day (UTC)", *(measure.title for measure in MEASURES)])
         with ui.element("tbody"):
             for point in overview.points:
@@ -52,15 +52,16 @@ def sessions_of(place: Place) -> str:
 
 def _table(first: str, rows: Iterable[tuple[str, str, Figures]]) -> None:
     measures = [measure for measure in MEASURES if measure.title in SHOWN]
-    with _framed():
+    with _framed(f"Figures by {first.lower()}"):
         _head([first, *(measure.title for measure in measures)])
         with ui.element("tbody"):
             for name, target, figures in rows:
                 _row(name, target, (measure.value(figures) for measure in measures))
 
 
-def _framed() -> ui.element:
-    with ui.element("div").classes("rows numbers").props('tabindex=0 role=region aria-label="Table of figures"'):
+def _framed(label: str) -> ui.element:
+    """A table that is scrolled sideways where there is no room, by keys too."""
+    with ui.element("div").classes("rows numbers").props(f'tabindex=0 role=region aria-label="{label}"'):
         return ui.element("table")
 
 

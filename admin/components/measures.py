@@ -41,8 +41,13 @@ class Measure:
         difference = (new - old) * 100 if self.points else (new - old) / old * 100
         if not round(difference):
             return "unchanged", 0
-        direction = 1 if difference > 0 else -1
-        return f"{difference:+,.0f} {'points' if self.points else '%'}".replace("-", "−"), direction * self.good  # noqa: RUF001 - a real minus
+        return _difference(round(difference), in_points=self.points), self.good if difference > 0 else -self.good
+
+
+def _difference(number: int, *, in_points: bool) -> str:
+    """A difference with its sign, such as `+12%` or `−1 point`."""  # noqa: RUF002 - a real minus
+    unit = f" point{'' if abs(number) == 1 else 's'}" if in_points else "%"
+    return f"{number:+,}{unit}".replace("-", "−")  # noqa: RUF001 - likewise
 
 
 def _count(name: str) -> dict[str, Callable[[Figures], Number]]:
@@ -93,7 +98,7 @@ def _timed(title: str, name: str) -> Measure:
         lambda figures: _in_time(time("p50")(figures)),
         time("p50"),
         {"median": time("p50"), "p95": time("p95")},
-        lambda figures: f"95 % within {_in_time(time('p95')(figures))}" if figures.whole_p50 else "",
+        lambda figures: f"95% within {_in_time(time('p95')(figures))}" if figures.whole_p50 else "",
         good=-1,
     )
 

@@ -18,6 +18,7 @@ from admin.guard import HOME
 from admin.theme import empty, frame, heading, section
 from core.bootstrap import Services
 from core.domain.conversation import Mode
+from core.domain.demo import DEMO
 from core.domain.tally import Period, Place
 from core.errors import StorageError
 from core.operations.tally import Overview
@@ -28,6 +29,10 @@ EVERY = 15.0
 PERIODS = {Period.DAY: "24 hours", Period.WEEK: "7 days", Period.MONTH: "30 days"}
 MODES = {"": "Agent and crew", "agent": "Agent", "crew": "Crew"}
 STILL_COUNTING = "Older questions are still being counted; the figures grow until that is done."
+
+MADE_UP = (
+    "These figures hold made-up traffic: the workspace “demo”. `mlops-assistant demo --remove` takes it away again."
+)
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,7 @@ class OverviewPanel:
         await self._switches()
         self._status = StatusLine()
         self._compared = ui.label().classes("muted small")
+        self._demo = ui.label(MADE_UP).classes("pending").props("role=note")
         self._nothing = ui.element("div")
         with self._nothing:
             empty(
@@ -116,6 +122,7 @@ class OverviewPanel:
     def _show(self, overview: Overview) -> None:
         asked = bool(overview.figures.questions)
         self._compared.set_text(f"In UTC. Changes are against {BEFORE[overview.period]}, up to the same hour.")
+        self._demo.set_visibility(any(place.workspace == DEMO for place, _ in overview.places))
         self._nothing.set_visibility(not asked)
         self._figures.set_visibility(asked)
         self._tiles.show(overview)

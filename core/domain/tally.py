@@ -6,7 +6,6 @@ exact one by at most the square root of that ratio: 9 % for times from `FASTEST`
 """
 
 import math
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -69,7 +68,10 @@ COUNTS = ("questions", "answered", "uncovered", "failed", "helpful", "unhelpful"
 
 @dataclass(frozen=True)
 class Figures:
-    """Tallies summed up. `p50` and `p95` are milliseconds, None where there was no answer; `cost` is micro-dollars."""
+    """Tallies summed up, by `core.operations.figures`.
+
+    `p50` and `p95` are milliseconds, None where there was no answer; `cost` is micro-dollars.
+    """
 
     questions: int = 0
     answered: int = 0
@@ -128,39 +130,9 @@ def bucket_of(milliseconds: float) -> int:
     return min(math.floor(math.log(milliseconds / FASTEST, RATIO)), BUCKETS - 1)
 
 
-def percentile(buckets: bytes, share: float) -> float | None:
-    """The time in milliseconds within which that share of the answers came; None when there was none."""
-    wanted, seen = math.ceil(share * len(buckets)), 0
-    for bucket, count in sorted(Counter(buckets).items()):
-        seen += count
-        if seen >= wanted:
-            return FASTEST * RATIO ** (bucket + 0.5)
-    return None
-
-
 def person_mark(platform: str, workspace: str, person: str) -> bytes:
     """Eight bytes that stand for a person, who is another one in each workspace."""
     return blake2b(f"{platform}\n{workspace}\n{person}".encode(), digest_size=PERSON_BYTES).digest()
-
-
-def distinct(people: Iterable[bytes]) -> set[int]:
-    """The people of several tallies, each once."""
-    return set(memoryview(b"".join(people)).cast("Q"))
-
-
-def figures_of(tallies: Iterable[Tally]) -> Figures:
-    """What tallies come to, taken together."""
-    found = list(tallies)
-    first_text = b"".join(tally.first_text for tally in found)
-    whole = b"".join(tally.whole for tally in found)
-    return Figures(
-        **{name: sum(getattr(tally, name) for tally in found) for name in COUNTS},
-        people=len(distinct(tally.people for tally in found)),
-        first_text_p50=percentile(first_text, 0.5),
-        first_text_p95=percentile(first_text, 0.95),
-        whole_p50=percentile(whole, 0.5),
-        whole_p95=percentile(whole, 0.95),
-    )
 
 
 def merged(tallies: Iterable[Tally], start: datetime) -> list[Tally]:

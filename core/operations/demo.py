@@ -18,6 +18,7 @@ from core.settings import ROOT, Settings
 from core.storage.audit import Audit
 from core.storage.demo import DemoMonth
 from core.storage.engine import Database
+from core.storage.gaps import Gaps
 from core.storage.ids import now
 from core.storage.library import Library
 from core.storage.tally import Tallies
@@ -41,6 +42,7 @@ class Demo:
     def __init__(self, database: Database, address: str, *, script: Path = SCRIPT, questions: Path = QUESTIONS) -> None:
         self._month = DemoMonth(database)
         self._library = Library(database)
+        self._gaps = Gaps(database)
         self._tally = TallyService(Tallies(database))
         self._audit = Audit(database)
         self._address = address
@@ -56,6 +58,7 @@ class Demo:
         script = read_script(self._script, read_questions(self._questions), await self._library.documents())
         sessions = MonthWriter(script, seed, end, self._address).sessions()
         messages = await self._month.put(sessions)
+        await self._gaps.sweep()  # of an earlier month
         await self._tally.recount(end - (DAYS + 1) * DAY)
         seeded = Seeded(len(sessions), messages, len({turn.author for session in sessions for turn in session.turns}))
         await self._audit.note("demo.seed", DEMO, after=vars(seeded))
@@ -64,6 +67,7 @@ class Demo:
     async def remove(self) -> int:
         """Takes everything of the demo away and nothing else; gives the number of messages that went."""
         messages = await self._month.remove()
+        await self._gaps.sweep()
         await self._audit.note("demo.remove", DEMO, before={"messages": messages})
         return messages
 

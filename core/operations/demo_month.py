@@ -39,9 +39,9 @@ GROWTH = 0.5
 BUSY = (0, 0, 0, 0, 0, 1, 3, 7, 11, 12, 10, 7, 8, 11, 11, 9, 6, 3, 2, 2, 1, 1, 0, 0)
 """How much is asked in each hour of a day (UTC)."""
 
-BAD_DAY = 9
-"""So many days before the end the language model was down for two hours of the afternoon."""
+WEEK, WEDNESDAY = timedelta(days=7), 2
 BAD_HOURS = range(13, 15)
+"""In them the language model was down, on a Wednesday a week or more before the end."""
 
 GOES_ON = 0.38
 UNCOVERED, FAILED, BADLY_FAILED, GIVEN_UP = 0.17, 0.008, 0.6, 0.012
@@ -62,8 +62,7 @@ class MonthWriter:
         self._chance = random.Random(seed)  # noqa: S311 - a story, not a secret
         self._end = end
         self._address = address
-        self._people = [f"demo-person-{number:02}" for number in range(1, script.people + 1)]
-        self._busy = [1 / (rank + 3) for rank in range(script.people)]
+        self._bad_day = next(day for day in _days_back(day_of(end) - WEEK) if day.weekday() == WEDNESDAY)
 
     def sessions(self) -> list[DemoSession]:
         """All conversations of the month, in the order of their beginning."""
@@ -84,7 +83,7 @@ class MonthWriter:
 
     def _session(self, begin: datetime) -> DemoSession:
         [channel] = self._chance.choices(self._script.channels, [channel.weight for channel in self._script.channels])
-        [asker] = self._chance.choices(self._people, self._busy)
+        asker = self._person(channel.platform)
         key = SessionKey(channel.platform, DEMO, channel.channel, self._thread(channel, begin))
         turns: list[DemoTurn] = []
         at, section = begin, None
@@ -95,6 +94,12 @@ class MonthWriter:
                 break
             at += timedelta(seconds=self._chance.uniform(60, 600))
         return DemoSession(key, tuple(turns))
+
+    def _person(self, platform: str) -> str:
+        """Somebody; the first ask more than the last."""
+        everybody = range(1, self._script.people[platform] + 1)
+        [number] = self._chance.choices(everybody, [1 / (rank + 2) for rank in everybody])
+        return f"demo-{platform}-person-{number:02}"
 
     def _thread(self, channel: DemoChannel, begin: datetime) -> str:
         number = self._chance.randrange(10**6)
@@ -139,7 +144,7 @@ class MonthWriter:
         return DemoTurn(at, asker, text, mode, answer=answer, verdict=verdict, called=called)
 
     def _is_bad(self, at: datetime) -> bool:
-        return (day_of(self._end) - day_of(at)).days == BAD_DAY and at.hour in BAD_HOURS
+        return day_of(at) == self._bad_day and at.hour in BAD_HOURS
 
     def _answer(self, question: str, section: Section, mode: Mode, *, slow: bool) -> Answer:
         first, _, rest = section.text.partition("\n\n")
@@ -205,6 +210,12 @@ class MonthWriter:
             return DemoVerdict(asker, Verdict.HELPFUL, None, self._chance.choice(self._script.helpful))
         fault, comment = self._chance.choice(self._script.not_helpful)
         return DemoVerdict(asker, Verdict.NOT_HELPFUL, fault, comment)
+
+
+def _days_back(day: datetime) -> Iterator[datetime]:
+    while True:
+        yield day
+        day -= DAY
 
 
 def _weight(topic: Missing, past: float) -> float:

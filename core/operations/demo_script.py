@@ -64,9 +64,9 @@ class Answerable:
 
 @dataclass(frozen=True)
 class Script:
-    """All of it. `further` are the sections of each page, by path, for those who ask on."""
+    """All of it: the number of `people` on each platform; `further` sections of each page, by path, for who asks on."""
 
-    people: int
+    people: Mapping[str, int]
     channels: tuple[DemoChannel, ...]
     missing: tuple[Missing, ...]
     answerable: tuple[Answerable, ...]

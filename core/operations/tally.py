@@ -9,11 +9,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from core.domain.tally import DAY, HOUR, Figures, Period, Place, Tally, day_of, figures_of, hour_of
+from core.domain.tally import DAY, HOUR, Figures, Period, Place, Tally, day_of, hour_of
 from core.errors import AssistantError
+from core.operations.figures import figures_of
 from core.storage.ids import now
 from core.storage.tally import Tallies
 
@@ -28,6 +29,8 @@ FRESH_SECONDS = 10.0
 
 WAIT_SECONDS = 0.05
 """How long whoever looks waits for the count; it goes on without them, and the next look shows more."""
+
+Window = tuple[datetime, datetime]
 
 _log = logging.getLogger(__name__)
 
@@ -65,23 +68,23 @@ class TallyService:
         self._counting: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
         self._counted_at = -FRESH_SECONDS
+        self._told: dict[tuple[Period, Window, Place], Overview] = {}
+        self._told_at = self._counted_at
 
     async def overview(self, period: Period, place: Place | None = None) -> Overview:
-        """The figures of a period, kept to a place; the running hour and today count as far as they have come."""
+        """The figures of a period, kept to a place; the running hour and today count as far as they have come.
+
+        Until the next count, all who look at the same are told the same.
+        """
         complete = await self._freshen()
-        start, end = period.window(self._clock())
-        length, by_day, here = period.steps * period.step, period.step == DAY, place or Place()
-        current = await self._tallies.between(start, end, by_day=by_day, place=here)
-        before = await self._tallies.between(start - length, end - length, by_day=by_day, place=here)
-        return Overview(
-            period=period,
-            figures=figures_of(current),
-            before=figures_of(before),
-            points=_points(period, start, current),
-            places=_by(current, lambda at: Place(at.platform, at.workspace, at.channel)),
-            modes=_by(current, lambda at: Place(mode=at.mode)),
-            complete=complete,
-        )
+        window, here = period.window(self._clock()), place or Place()
+        if self._told_at != self._counted_at:
+            self._told, self._told_at = {}, self._counted_at
+        told = self._told.get((period, window, here))
+        if told is None or not complete:
+            told = await self._summed(period, window, here)
+            self._told[period, window, here] = told
+        return replace(told, complete=complete)
 
     async def places(self) -> list[Place]:
         """The channels in which anything was asked, in order."""
@@ -121,6 +124,14 @@ class TallyService:
             self._counting.cancel()
             await asyncio.gather(self._counting, return_exceptions=True)
 
+    async def _summed(self, period: Period, window: Window, place: Place) -> Overview:
+        """The figures as the table has them; summed up on a thread, since there may be half a million answers."""
+        start, end = window
+        length, by_day = period.steps * period.step, period.step == DAY
+        current = await self._tallies.between(start, end, by_day=by_day, place=place)
+        before = await self._tallies.between(start - length, end - length, by_day=by_day, place=place)
+        return await asyncio.to_thread(_overview, period, start, current, before)
+
     async def _freshen(self) -> bool:
         """Sees to it that the count is fresh, within reason; gives whether it is."""
         if not self._counting or self._counting.done():
@@ -135,6 +146,17 @@ class TallyService:
             await self.catch_up()
         except AssistantError as error:
             _log.warning("what was asked was not counted: %s", error)
+
+
+def _overview(period: Period, start: datetime, current: list[Tally], before: list[Tally]) -> Overview:
+    return Overview(
+        period=period,
+        figures=figures_of(current),
+        before=figures_of(before),
+        points=_points(period, start, current),
+        places=_by(current, lambda at: Place(at.platform, at.workspace, at.channel)),
+        modes=_by(current, lambda at: Place(mode=at.mode)),
+    )
 
 
 def _points(period: Period, start: datetime, tallies: Iterable[Tally]) -> tuple[Point, ...]:

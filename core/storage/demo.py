@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Table, delete, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from core.domain.demo import DEMO, DemoSession, DemoTurn
+from core.storage.counts import counted_anew
 from core.storage.engine import Database
 from core.storage.ids import new_id
 from core.storage.models import (
@@ -26,11 +27,9 @@ from core.storage.models import (
     ToolCallRow,
     TraceRow,
 )
-from core.storage.nouns import TRACE, citation_columns, columns_of, tool_call_columns
+from core.storage.nouns import TRACE, citation_columns, columns_of, title_of, tool_call_columns
 
 PLATFORMS = ("slack", "discord", "http")
-
-TITLE_LENGTH = 120
 
 Rows = dict[Table, list[dict[str, Any]]]
 
@@ -56,6 +55,7 @@ class DemoMonth:
             for table in _ORDER:
                 if rows[table]:
                     db.execute(insert(table), rows[table])
+            db.execute(counted_anew(SessionRow.workspace == DEMO))
             return len(rows[_messages])
 
         return await self._database.transact(store)
@@ -104,7 +104,7 @@ def _session_row(session_id: str, session: DemoSession) -> dict[str, Any]:
     return {
         "id": session_id,
         **vars(session.key),
-        "title": " ".join(first.text.split())[:TITLE_LENGTH],
+        "title": title_of(first.text),
         "created_at": first.at,
         "updated_at": _answered_at(last),
         "turns": len(session.turns),

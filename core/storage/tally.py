@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, aliased
 
 from core.domain.channels import Verdict
 from core.domain.conversation import Mode, Status
-from core.domain.tally import COUNTS, DAY, HOUR, Place, Tally, bucket_of, day_of, hour_of, merged, person_mark
+from core.domain.tally import DAY, HOUR, Place, Tally, bucket_of, day_of, hour_of, merged, person_mark
 from core.storage.engine import Database
 from core.storage.models import EscalationRow, FeedbackRow, MessageRow, SessionRow, TallyRow
 
@@ -147,5 +147,6 @@ def _span(span: str, start: datetime, end: datetime) -> ColumnElement[bool]:
 
 
 def _tally(row: Row[Any]) -> Tally:
-    counts = {name: getattr(row, name) for name in (*COUNTS, "first_text", "whole", "people")}
-    return Tally(row.start, Place(row.platform, row.workspace, row.channel, Mode(row.mode)), **counts)
+    values: tuple[Any, ...] = tuple(row)
+    _, start, platform, workspace, channel, mode, *counts = values  # as the fields, the columns of counts are in order
+    return Tally(start, Place(platform, workspace, channel, Mode(mode)), *counts)

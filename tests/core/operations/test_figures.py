@@ -1,4 +1,4 @@
-"""Percentiles from buckets lie as near to the exact ones as is promised; people count once."""
+"""Percentiles from buckets lie as near to the exact ones as is promised; people count once; hours make days."""
 
 import math
 from datetime import UTC, datetime
@@ -15,11 +15,10 @@ from core.domain.tally import (
     Place,
     Tally,
     bucket_of,
-    figures_of,
     merged,
-    percentile,
     person_mark,
 )
+from core.operations.figures import figures_of, percentile
 
 AT = datetime(2026, 11, 24, 9, tzinfo=UTC)
 HERE, THERE = Place("slack", "T1", "C1", Mode.AGENT), Place("slack", "T1", "C2", Mode.AGENT)

@@ -1,0 +1,84 @@
+"""How long the overview takes at a million messages, and how long it takes to count them, on SQLite or Postgres.
+
+    python -m bench.overview DATABASE_URL [MESSAGES]
+
+DATABASE_URL names an empty database (`sqlite:////tmp/bench.db`); it is filled and left as it is.
+"""
+
+import asyncio
+import random
+import sys
+import time
+from datetime import timedelta
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from core.domain.conversation import Mode, Status
+from core.domain.tally import Period, Place
+from core.operations.tally import KEPT, TallyService
+from core.settings import load_settings
+from core.storage.engine import Database
+from core.storage.ids import new_id, now
+from core.storage.migrate import migrate
+from core.storage.models import MessageRow, SessionRow
+from core.storage.tally import Tallies
+
+TURNS, CHANNELS, PEOPLE, DAYS = 5, 60, 20_000, 60
+BATCH, LOOKS = 2_000, 40
+UNCOVERED = 0.1
+
+
+def fill(db: Session, sessions: int, chance: random.Random) -> None:
+    """Conversations of five turns each, all over two months."""
+    conversations, messages = [], []
+    for _ in range(sessions):
+        at = now() - timedelta(days=chance.uniform(0, DAYS))
+        session = new_id()
+        place = {"platform": "slack", "workspace": "T1", "channel": f"C{chance.randrange(CHANNELS)}", "thread": session}
+        conversations.append({"id": session, **place, "title": "How?", "created_at": at, "updated_at": at})
+        author, mode = f"U{chance.randrange(PEOPLE)}", chance.choice([*Mode])
+        for turn in range(1, TURNS + 1):
+            question, row = new_id(), {"session_id": session, "turn": turn, "text": "How? " * 40, "mode": mode}
+            row |= {"status": Status.DELIVERED, "created_at": at + timedelta(minutes=turn)}
+            row |= {"covered": chance.random() > UNCOVERED, "tokens": 3_000, "cost": 600}
+            row |= {"milliseconds": chance.randrange(500, 30_000), "first_text": chance.randrange(100, 9_000)}
+            asked = {"id": question, "role": "user", "author": author, "event_id": question, "reply_to": None}
+            told = {"id": new_id(), "role": "assistant", "author": "", "event_id": None, "reply_to": question}
+            messages += [{**row, **asked}, {**row, **told}]
+    db.execute(insert(SessionRow), conversations)
+    db.execute(insert(MessageRow), messages)
+
+
+async def measure(url: str, messages: int) -> None:
+    """Fills, counts, looks."""
+    database, chance = Database(url), random.Random(6)  # noqa: S311 - a bench, not a secret
+    started = time.perf_counter()
+    for _ in range(messages // (2 * TURNS * BATCH)):
+        await database.transact(lambda db: fill(db, BATCH, chance))
+    print(f"filled in {time.perf_counter() - started:.0f} s")
+    tally, started = TallyService(Tallies(database)), time.perf_counter()
+    await tally.recount(now() - KEPT)
+    print(f"counted in {time.perf_counter() - started:.1f} s")
+    started = time.perf_counter()
+    await tally.catch_up()
+    print(f"brought up to date in {(time.perf_counter() - started) * 1000:.0f} ms")
+    for period in Period:
+        for place in (Place(), Place("slack", "T1", "C7")):
+            times = []
+            for _ in range(LOOKS):
+                started = time.perf_counter()
+                await tally.overview(period, place)
+                times.append((time.perf_counter() - started) * 1000)
+            times.sort()
+            where = place.channel or "everywhere"
+            print(f"{period} {where}: median {times[LOOKS // 2]:.0f} ms, p95 {times[int(LOOKS * 0.95)]:.0f} ms")
+    await tally.close()
+    await database.close()
+
+
+if __name__ == "__main__":
+    named, *size = sys.argv[1:]
+    address = load_settings(database_url=named).sqlalchemy_url
+    migrate(address)
+    asyncio.run(measure(address, int(size[0]) if size else 1_000_000))
