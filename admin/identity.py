@@ -5,10 +5,10 @@ state and PKCE are Authlib's work. Whether that person is let in is decided by `
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 from authlib.integrations.starlette_client import OAuth, OAuthError
 from fastapi import Request
 from fastapi.responses import Response
@@ -56,7 +56,7 @@ class IdentityProvider:
         try:
             await self._check_metadata()
             return await self._client.authorize_redirect(request, self._callback)
-        except (OAuthError, httpx.HTTPError, ValueError, RuntimeError) as error:
+        except (OAuthError, httpx2.HTTPError, ValueError, RuntimeError) as error:
             raise AssistantError(NOT_THERE, detail=repr(error)) from error
 
     async def take_back(self, request: Request) -> tuple[Identity, str]:
@@ -67,7 +67,7 @@ class IdentityProvider:
             token = await self._client.authorize_access_token(request)
         except (OAuthError, JoseError) as error:
             raise InputError(NOT_SURE, detail=repr(error)) from error
-        except (httpx.HTTPError, ValueError, RuntimeError) as error:
+        except (httpx2.HTTPError, ValueError, RuntimeError) as error:
             raise AssistantError(NOT_THERE, detail=repr(error)) from error
         claims: Claims | None = token.get("userinfo")
         if claims is None:
@@ -91,6 +91,7 @@ class IdentityProvider:
     def _role(self, claims: Claims, email: str) -> Role | None:
         """The highest role that is meant for one of the person's groups or their address."""
         named: Any = claims.get(self._claim, [])
-        groups = {str(each).casefold() for each in (named if isinstance(named, list) else [named])}
+        listed = cast("list[object]", named) if isinstance(named, list) else [named]
+        groups = {str(each).casefold() for each in listed}
         roles = [role for name, role in self._roles.items() if name in groups or (name == email and email)]
         return max(roles, key=list(Role).index, default=None)

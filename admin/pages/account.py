@@ -71,6 +71,7 @@ class Account:
         except AssistantError as error:
             self._status.fail(error.said)
         else:
+            self._status.succeed("Changed. Log in with the new password.")
             _to_login()
 
     @asking

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from nicegui import events, ui
@@ -140,5 +140,5 @@ def _change(change: Change) -> None:
 def _value(values: Mapping[str, Any], name: str, word: str) -> None:
     if name in values:
         value = values[name]
-        said = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        said = ", ".join(map(str, cast("list[object]", value))) if isinstance(value, list) else str(value)
         ui.label(f"{word} {said or 'empty'}").classes("verbatim")

@@ -65,9 +65,9 @@ class Users:
             values["epoch"] = UserRow.epoch + 1
         owners = (UserRow.role == Role.OWNER, UserRow.disabled_at.is_(None))
         async with self._database.begin() as db:
-            await db.scalars(select(UserRow.id).where(*owners).with_for_update())
+            had = (await db.scalars(select(UserRow.id).where(*owners).with_for_update())).all()
             await db.execute(update(UserRow).where(UserRow.id == user_id).values(**values))
-            if not await db.scalar(select(func.count()).select_from(UserRow).where(*owners)):
+            if had and not await db.scalar(select(func.count()).select_from(UserRow).where(*owners)):
                 raise InputError(LAST_OWNER)
 
     async def seen(self, user_id: str, when: datetime) -> None:
