@@ -6,7 +6,11 @@ from alembic import context
 from sqlalchemy.engine import Connection
 
 from core.settings import load_settings
-from core.storage import gap_models, library_models  # noqa: F401 - so that all tables are known
+from core.storage import (  # so that all tables are known
+    gap_models,  # noqa: F401  # pyright: ignore[reportUnusedImport]
+    library_models,  # noqa: F401  # pyright: ignore[reportUnusedImport]
+    people_models,  # noqa: F401  # pyright: ignore[reportUnusedImport]
+)
 from core.storage.engine import create_engine
 from core.storage.models import Base
 from core.storage.search import in_models
