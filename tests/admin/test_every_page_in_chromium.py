@@ -4,6 +4,7 @@ Pictures of what was seen are kept in `.pytest_cache/console`.
 """
 
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,13 @@ import axe_playwright_python
 import pytest
 from playwright.async_api import Page, ViewportSize, async_playwright
 
+from core.domain.knowledge import Look, PageNews
 from core.operations.demo import seed_demo
 from core.settings import Settings
+from core.storage.engine import Database
+from core.storage.library import Library
 from tests.admin.conftest import BROWSER, FLAGS, PASSWORD, ROOT
+from tests.core.operations.test_demo import shipped
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 PICTURES = ROOT / ".pytest_cache" / "console"
@@ -66,7 +71,7 @@ async def test_pages_are_for_everybody_and_fit_the_screen(
     console: str, screen: tuple[str, Page], make_settings: Callable[..., Settings]
 ) -> None:
     name, page = screen
-    await seed_demo(make_settings(), seed=1)
+    await _seed(make_settings())
     broken: list[str] = []
     page.on("pageerror", lambda error: broken.append(str(error)))
     found = await _look_at_login(page, console)
@@ -82,6 +87,15 @@ async def test_pages_are_for_everybody_and_fit_the_screen(
         await _keep(page, f"{name}{path}-one")
     assert found == []
     assert broken == []
+
+
+async def _seed(settings: Settings) -> None:
+    """Gives the library the pages that ship, which the conversations are made from, and a month of those."""
+    database = Database(settings.sqlalchemy_url)
+    news = [PageNews(page.path, page.path, Look.FRESH, page) for page in shipped()]
+    await Library(database).record("knowledge", news, grace=timedelta())
+    await database.close()
+    await seed_demo(settings, seed=1)
 
 
 async def _look_at_login(page: Page, console: str) -> list[str]:
