@@ -25,7 +25,7 @@ CHOICES: dict[str, tuple[str, Mapping[str, str]]] = {
 }
 TEXTS = {"channel": "Channel, by id", "person": "Person, by id", "cost": "Cost over, in $"}
 DAYS = {"since": "From", "until": "To"}
-SWITCHES = {"escalated": "A human was asked for", "failed": "Something failed"}
+SWITCHES = {"escalated": "Asked for a human", "failed": "Something failed"}
 
 Changed = Callable[[SessionFilter], Awaitable[None]]
 

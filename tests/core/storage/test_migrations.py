@@ -1,5 +1,6 @@
 """The migrations lead to the tables that the models describe, on SQLite and on Postgres, there and back."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, inspect, text
 
+from core.domain.history import Listed, SessionFilter
 from core.errors import SchemaOutdated, StorageError
 from core.settings import load_settings
+from core.storage.conversations import Conversations
+from core.storage.engine import Database
 from core.storage.migrate import migrate
 from core.storage.models import Base
 from core.storage.search import in_models
@@ -67,6 +71,34 @@ def test_migrating_twice_keeps_what_is_stored(url: str, engine: Engine) -> None:
     migrate(url)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT name FROM seeded_sources")).scalar_one() == "docs"
+    engine.dispose()
+
+
+def test_conversations_that_are_there_already_are_searched_and_counted(url: str, engine: Engine) -> None:
+    migrate(url, "0005")
+    moment = "'2026-03-01 00:00:00'"
+    session = f"('s', 'slack', 'T', 'C', '1', 'Hello', {moment}, {moment}, 1, '', 0, '', NULL, '')"
+    columns = "id, session_id, turn, reply_to, role, text, author, mode, status, placement, manner, keeper, covered"
+    more = f"'', '', 0, 0, 9, {moment}"
+    with engine.begin() as connection:
+        connection.execute(text(f"INSERT INTO sessions VALUES {session}"))  # noqa: S608
+        for row in (
+            "'q', 's', 1, NULL, 'user', 'zebra', 'ada', 'crew', 'delivered', '', 'reply', '', true",
+            "'a', 's', 1, 'q', 'assistant', 'giraffe', '', 'crew', 'delivered', '', 'reply', '', false",
+        ):
+            names = f"{columns}, note, model, milliseconds, tokens, cost, created_at"
+            connection.execute(text(f"INSERT INTO messages ({names}) VALUES ({row}, {more})"))  # noqa: S608
+        connection.execute(text(f"INSERT INTO feedback VALUES ('f', 'a', 'bo', 'helpful', '', {moment}, '')"))  # noqa: S608
+    migrate(url)
+
+    async def listed() -> list[Listed]:
+        database = Database(url)
+        page = await Conversations(database).page(SessionFilter(search="giraffe", person="ada"), 5)
+        await database.close()
+        return list(page.items)
+
+    [found] = asyncio.run(listed())
+    assert (found.hit, found.uncovered, found.helpful, found.unhelpful, found.cost) == ("giraffe", 1, 1, 0, 18)
     engine.dispose()
 
 
