@@ -68,12 +68,12 @@ class GapView:
         """Builds all of it; the nearest pages follow once they are found."""
         heading(self._gap.title)
         await self._facts()
-        self._status = StatusLine()
         with ui.element("div").classes("written"):
             await self._cards()
         if self._edits:
             self._form = ui.element("div").classes("section written")
             await self._actions()
+        self._status = StatusLine()
         await self._back_to_chat()
         with section("Asked as"):
             await self._examples()
