@@ -104,8 +104,13 @@ class PersonList:
         said = ["They are logged out everywhere and need the new password, which you are shown once."]
         if not await confirm(f"Reset the password of “{user.name}”?", said, "Reset"):
             return
-        if password := await self._do(self._people.reset_password(user.id), f"“{user.name}” has a new password."):
-            await show_once(f"Password of “{user.name}”", password, FIRST_LOGIN)
+        try:
+            password = await self._people.reset_password(user.id)
+        except AssistantError as error:
+            self._status.fail(error.said)
+            return
+        await show_once(f"Password of “{user.name}”", password, FIRST_LOGIN)
+        await self._listing.refresh()  # last, since it takes the button away that this was asked with
 
     @owning
     async def end_sessions(self, user: User) -> None:
@@ -126,18 +131,16 @@ class PersonList:
         """Lets somebody in again."""
         await self._do(self._people.enable(user.id), f"“{user.name}” may log in again.")
 
-    async def _do(self, deed: Awaitable[str | None], done: str) -> str | None:
-        """What the deed gave, once it was said how it went."""
-        result: str | None = None
+    async def _do(self, deed: Awaitable[None], done: str) -> None:
+        """Does it, and says how it went."""
         try:
-            result = await deed
+            await deed
         except AssistantError as error:
             self._status.fail(error.said)
         else:
             self._status.succeed(done)
         if not self._status.gone:
             await self._listing.refresh()
-        return result
 
 
 def _way_in(user: User) -> str:

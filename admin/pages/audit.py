@@ -140,5 +140,12 @@ def _change(change: Change) -> None:
 def _value(values: Mapping[str, Any], name: str, word: str) -> None:
     if name in values:
         value = values[name]
-        said = ", ".join(map(str, cast("list[object]", value))) if isinstance(value, list) else str(value)
+        listed = cast("list[object]", value) if isinstance(value, list) else [value]
+        said = ", ".join(_word(each) for each in listed)
         ui.label(f"{word} {said or 'empty'}").classes("verbatim")
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

@@ -35,7 +35,7 @@ def fill(user: User, old: str, new: str, again: str) -> None:
 async def test_first_password_is_replaced_and_then_the_console_opens(ada: tuple[User, str], log_in: LogIn) -> None:
     user, password = ada
     fill(user, password, CHOSEN, CHOSEN)
-    await user.should_see("Changed. Log in with the new password.")
+    await user.should_see("Changed. Log in with the new password.", retries=20)
 
     assert (await user.http_client.get("/account")).status_code == 303
     assert (await log_in(user, CHOSEN, name="ada")).status_code == 303
@@ -53,7 +53,7 @@ async def test_change_that_cannot_be_is_refused_in_words(
     user, password = ada
     fill(user, old or password, new, again)
 
-    await user.should_see(said)
+    await user.should_see(said, retries=20)
     assert [change.action for change in await console_services.audit.latest(5)] == ["user.add"]
 
 

@@ -208,3 +208,15 @@ async def test_without_a_provider_its_addresses_lead_to_the_login(opening: Openi
     async with opening(oidc_issuer=None, oidc_client_id=None) as console:
         for path in ("/admin/login/oidc", "/admin/login/oidc/callback?code=1&state=2"):
             assert (await console.browser.get(path)).headers["location"] == "/admin/login"
+
+
+async def test_no_page_and_no_part_of_the_health_shows_a_secret(opening: Opening) -> None:
+    secrets = {"api_key": "secret-api", "llm_api_key": "secret-llm", "oidc_client_secret": "secret-oidc"}
+    async with opening(**secrets, llm_base_url="http://127.0.0.1:1/v1") as console:
+        await console.browser.post("/admin/login", data={"password": PASSWORD})
+        for path in ("sessions", "knowledge", "sources", "channels", "health", "people", "people/changes", "account"):
+            page = await console.browser.get(f"/admin/{path}")
+            assert page.status_code == 200
+            assert "secret-" not in page.text, path
+            assert PASSWORD not in page.text, path
+        assert "secret-" not in str(await console.services.health.measure())

@@ -33,7 +33,7 @@ async def test_person_who_was_added_logs_in_with_the_password_that_was_shown(
     await owner.open("/people")
     await owner.should_see("built in")
     await add_person(owner, "Ada", Role.EDITOR)
-    await owner.should_see("Password of “ada”")
+    await owner.should_see("Password of “ada”", retries=20)
     password = secret_of(owner)
     owner.find(marker="kept").click()
 
@@ -81,7 +81,7 @@ async def test_password_is_reset_and_shown_once(
     owner.find(marker="key-ada").click()
     await owner.should_see("Reset the password of “ada”?")
     owner.find(marker="agree").click()
-    await owner.should_see("Password of “ada”")
+    await owner.should_see("Password of “ada”", retries=20)
     new = secret_of(owner)
 
     assert (await log_in(visitor, old, name="ada")).status_code == 401
