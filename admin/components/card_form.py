@@ -56,9 +56,13 @@ class CardForm:
         """Stores the card and has it indexed; a second time, changes it."""
         self._button.disable()
         try:
-            self._card = await self._store()
-            run = await self._services.cards.index(self._card, self._tell)
-            if await self._services.cards.is_found(self._card):
+            cards, typed = self._services.cards, self._typed()
+            if self._card is None:
+                self._card = await cards.write(*typed, self._gap_id)
+            else:
+                self._card = await cards.change(self._card.id, *typed)
+            run = await cards.index(self._card, self._tell)
+            if await cards.is_found(self._card):
                 self._status.succeed(FOUND)
             else:
                 self._status.say(" ".join(filter(None, [WAITS, run.reason])))
@@ -68,12 +72,9 @@ class CardForm:
         finally:
             self._button.enable()
 
-    async def _store(self) -> Card:
-        question, text = str(self._question.value or ""), str(self._text.value or "")
-        review = _day(str(self._review.value or ""))
-        if self._card is None:
-            return await self._services.cards.write(question, text, review, self._gap_id)
-        return await self._services.cards.change(self._card.id, question, text, review)
+    def _typed(self) -> tuple[str, str, date]:
+        """Question, answer and the day of the review."""
+        return str(self._question.value or ""), str(self._text.value or ""), _day(str(self._review.value or ""))
 
     async def _tell(self, progress: Progress) -> None:
         self._status.say(how_far(progress))

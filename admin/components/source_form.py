@@ -95,8 +95,8 @@ class SourceForm:
             self._most = ui.number("Pages at most", value=start.max_pages, min=1, precision=0).classes("field")
             self._most.props("outlined stack-label")
         with ui.element("div").classes("explained") as self._timed:
-            self._schedule = _text("Schedule of its own", start.schedule, "minute hour day month weekday: 0 6 * * 1-5")
-            self._schedule.on_value_change(self._tell_times).props("debounce=200").mark("schedule")
+            self._cron = _text("Schedule of its own", start.schedule, "minute hour day month weekday: 0 6 * * 1-5")
+            self._cron.on_value_change(self._tell_times).props("debounce=200").mark("schedule")
             self._times = ui.label().classes("muted small").props("role=status")
             self._tell_times()
         with ui.element("div").classes("explained") as self._private:
@@ -127,7 +127,7 @@ class SourceForm:
     def _tell_times(self) -> None:
         """Says when the schedule that is typed fires next, or why it is none."""
         try:
-            self._times.set_text(times_in_words((self._schedule.value or "").strip(), datetime.now(UTC)))
+            self._times.set_text(times_in_words((self._cron.value or "").strip(), datetime.now(UTC)))
         except InputError as error:
             self._times.set_text(error.said)
 
@@ -141,7 +141,7 @@ class SourceForm:
         }
         if kind is not SourceKind.UPLOAD:
             fields["location"] = (self._location.value or "").strip()
-            fields["schedule"] = (self._schedule.value or "").strip()
+            fields["schedule"] = (self._cron.value or "").strip()
         if kind is SourceKind.GIT:
             fields |= {"ref": (self._ref.value or "").strip(), "folder": (self._folder.value or "").strip()}
         if kind in LISTED:

@@ -26,7 +26,7 @@ def stock_view(stock: Stock) -> None:
     with section("Disk"):
         _disk(stock.disk)
     with section("Versions"), ui.element("div").classes("facts"):
-        for name, version in stock.versions.items():
+        for name, version in stock.software.items():
             ui.label(f"{name} {version}")
 
 

@@ -94,6 +94,7 @@ class Playground:
     def _question(self, text: str, mode: Mode, session: SessionKey) -> Question:
         return Question(session, text, event_id=f"console-{new_id()}", mode=mode)
 
+    @asking
     async def _follow(self, question: Question, turn: Turn) -> None:
         turn.on_stop(partial(self.stop, question.event_id))
         try:

@@ -72,7 +72,7 @@ class Queue:
 class Stock:
     """All of it."""
 
-    versions: Mapping[str, str]
+    software: Mapping[str, str]
     disk: Disk
     queues: tuple[Queue, ...]
     planned: tuple[Planned, ...]
@@ -99,7 +99,7 @@ class Inventory:
         """What there is now."""
         disk = await asyncio.to_thread(_disk, self._settings.var_dir)
         queues = (Queue(mode, *numbers) for mode, numbers in self._answering.queue().items())
-        return Stock(self._versions(), disk, tuple(queues), tuple(await self._planned()))
+        return Stock(self._software(), disk, tuple(queues), tuple(await self._planned()))
 
     async def report(self, health: Health) -> bytes:
         """A zip archive for whoever looks into a fault: health, stock, settings and the last lines of the log."""
@@ -115,7 +115,7 @@ class Inventory:
                 packed.writestr(name, masked(text))
         return archive.getvalue()
 
-    def _versions(self) -> dict[str, str]:
+    def _software(self) -> dict[str, str]:
         kind = "SQLite" if self._database.embedded else "Postgres"
         own = {"MLOps Assistant": VERSION, "Python": platform.python_version(), "System": platform.platform(terse=True)}
         return {**own, "Database": kind, **{name: version(name) for name in PACKAGES}}

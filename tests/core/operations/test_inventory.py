@@ -28,8 +28,8 @@ async def test_stock_tells_versions_disk_queues_and_plans(services: Services) ->
     await services.curator.change("knowledge", {"schedule": "0 6 * * *"})
     stock = await services.inventory.take()
 
-    assert stock.versions["MLOps Assistant"] == VERSION
-    assert stock.versions["Database"] == "SQLite"
+    assert stock.software["MLOps Assistant"] == VERSION
+    assert stock.software["Database"] == "SQLite"
     assert stock.disk.free <= stock.disk.total
     assert stock.disk.used["index"] > 0
     assert [(queue.mode, queue.running, queue.waiting) for queue in stock.queues] == [
