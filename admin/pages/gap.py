@@ -62,6 +62,7 @@ class GapView:
         self._services = services
         self._gap = gap
         self._chosen: dict[str, ui.checkbox] = {}
+        self._told: list[str] = []
         self._edits = may(Role.EDITOR)
 
     async def show(self) -> None:
@@ -173,8 +174,10 @@ class GapView:
 
     @ui.refreshable_method
     async def _examples(self) -> None:
+        examples = await self._services.gaps.examples(self._gap.id)
+        self._told = [example.again for example in examples]
         with ui.element("div").classes("rows"):
-            for example in await self._services.gaps.examples(self._gap.id):
+            for example in examples:
                 _example(example)
 
     @ui.refreshable_method
@@ -202,7 +205,7 @@ class GapView:
 
     async def _news(self) -> None:
         """Shows what has become of questions that are asked again."""
-        if any(e.again in {"waiting", "pending", "answered"} for e in await self._services.gaps.examples(self._gap.id)):
+        if self._told != [example.again for example in await self._services.gaps.examples(self._gap.id)]:
             await self._examples.refresh()
             await self._facts.refresh()
 

@@ -1,6 +1,7 @@
 """Ask the assistant from the browser and watch the answer come, from the agent, the crew, or both side by side."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
 from typing import Any, cast
@@ -15,6 +16,7 @@ from admin.permissions import asking
 from admin.theme import frame, heading
 from core.bootstrap import Services
 from core.domain.conversation import Mode, Question, SessionKey
+from core.domain.events import AnswerEvent
 from core.errors import AssistantError, TurnStopped
 from core.storage.ids import new_id
 
@@ -73,7 +75,10 @@ class Playground:
             question_view(text)
         _bring_up(asked)
         try:
-            await asyncio.gather(*(self._follow(question, turn) for question, turn in self._begun(text)))
+            answer = self._services.answering.ask
+            await asyncio.gather(
+                *(self._follow(question.event_id, answer(question), turn) for question, turn in self._begun(text))
+            )
             if not asked.is_deleted:
                 _bring_up(asked)
         finally:
@@ -94,11 +99,10 @@ class Playground:
     def _question(self, text: str, mode: Mode, session: SessionKey) -> Question:
         return Question(session, text, event_id=f"console-{new_id()}", mode=mode)
 
-    @asking
-    async def _follow(self, question: Question, turn: Turn) -> None:
-        turn.on_stop(partial(self.stop, question.event_id))
+    async def _follow(self, event_id: str, news: AsyncGenerator[AnswerEvent], turn: Turn) -> None:
+        turn.on_stop(partial(self.stop, event_id))
         try:
-            async with aclosing(self._services.answering.ask(question)) as news:
+            async with aclosing(news):
                 async for event in news:
                     if turn.gone:
                         return

@@ -6,7 +6,8 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -111,10 +112,16 @@ async def owner(new_visitor: Callable[[], User], log_in: LogIn) -> User:
 @pytest.fixture
 async def console(ready_settings: Callable[..., Settings]) -> AsyncIterator[str]:
     """The address of the console of a real `serve` process."""
+    async with serving(ready_settings()) as address:
+        yield address
+
+
+@asynccontextmanager
+async def serving(settings: Settings, **further: str) -> AsyncGenerator[str]:
+    """Runs `serve`, with `further` settings in its environment; gives the address of its console."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    settings = ready_settings()
     environment = {
         **os.environ,
         "VAR_DIR": str(settings.var_dir),
@@ -124,6 +131,7 @@ async def console(ready_settings: Callable[..., Settings]) -> AsyncIterator[str]
         "ADMIN_PASSWORD": PASSWORD,
         "PORT": str(port),
         "PYTHONPATH": str(ROOT),
+        **further,
     }
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bot", "serve", env=environment)
     address = f"http://127.0.0.1:{port}"

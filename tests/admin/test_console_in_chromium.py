@@ -1,13 +1,15 @@
 """The owner's walk through the console of a running service, in a real browser."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.admin.conftest import PASSWORD
+from core.settings import Settings
+from tests.admin.conftest import PASSWORD, serving
 from tests.emulators.site import Site
+from tests.emulators.slack import SlackDouble
 
 
 @pytest.fixture
@@ -73,6 +75,38 @@ async def test_an_owner_logs_in_asks_reads_the_transcript_and_reindexes(console:
     assert [url for url in asked_for if not url.startswith((own, "data:", "blob:"))] == []
 
 
+async def test_five_clicks_from_a_gap_to_a_cited_answer_in_its_thread(
+    page: Page, ready_settings: Callable[..., Settings]
+) -> None:
+    async with SlackDouble() as slack:
+        tokens = {"SLACK_BOT_TOKEN": slack.bot_token, "SLACK_APP_TOKEN": slack.app_token}
+        async with serving(ready_settings(), **tokens, SLACK_API_URL=slack.api_url) as console:
+            await slack.wait_for(lambda double: double.sockets, timeout=60)
+            asked = await slack.mention("How do we rotate the keys of Saltmarsh?")
+            await slack.wait_for(lambda double: double.bot_messages("C0HELP", asked.ts), timeout=60)
+            await _log_in(page, console)
+
+            await page.get_by_role("link", name="Gaps").click()
+            await page.get_by_role("link", name="How do we rotate the keys of Saltmarsh?").click()
+            await page.get_by_role("button", name="Write the answer").click()
+            said = "To rotate the keys of Saltmarsh, run `saltmarsh keys rotate` and restart the workers of Saltmarsh."
+            await page.get_by_label("Answer, in Markdown").fill(said)
+            await page.get_by_role("button", name="Save").click()
+            await expect(page.get_by_text("It is found now")).to_be_visible(timeout=60_000)
+            await page.get_by_role("button", name="Answer in the threads").click()
+
+            await slack.wait_for(lambda double: _is_answered(double, asked.ts), timeout=60)
+            await expect(page.get_by_text("answered in its thread")).to_be_visible(timeout=30_000)
+
+
+def _is_answered(slack: SlackDouble, thread: str) -> bool:
+    """Whether the card's words stand in a thread, once, with the card as their source."""
+    texts = [
+        message.text for message in slack.bot_messages("C0HELP", thread) if "saltmarsh keys rotate" in message.text
+    ]
+    return len(texts) == 1 and "/cards/" in texts[0] and "Sources" in texts[0]
+
+
 async def _log_in(page: Page, console: str) -> None:
     await page.goto(console)
     await page.get_by_label("Password").fill("wrong")
@@ -80,7 +114,7 @@ async def _log_in(page: Page, console: str) -> None:
     await expect(page.get_by_role("alert")).to_be_visible()
     await page.get_by_label("Password").fill(PASSWORD)
     await page.keyboard.press("Enter")
-    await expect(page).to_have_url(f"{console}/sessions")
+    await expect(page).to_have_url(f"{console}/overview")
 
 
 async def _ask(page: Page, question: str, said: str) -> Locator:
@@ -91,7 +125,7 @@ async def _ask(page: Page, question: str, said: str) -> Locator:
     await page.get_by_label("Your question").fill(question)
     await page.keyboard.press("Enter")
     answer = page.locator('[data-role="assistant"]')
-    await expect(answer).to_contain_text(said)
+    await expect(answer).to_contain_text(said, timeout=30_000)
     await expect(answer).to_contain_text("Sources")
     return answer
 
