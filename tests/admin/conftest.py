@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -25,6 +26,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from admin.auth import console_access
 from admin.mount import mount_console
 from core.bootstrap import Services, open_services
+from core.domain.people import Role
 from core.operations import passwords
 from core.settings import Settings
 
@@ -32,6 +34,18 @@ PASSWORD = "a fine console password"
 ROOT = Path(__file__).resolve().parents[2]
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+PATIENCE = 100
+"""How often it is looked for what is to be seen, ten times a second: machines are slow at times."""
+
+
+class Patient(User):
+    """Somebody who waits until a page shows what it is to show."""
+
+    async def should_see(self, target: Any = None, **wanted: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """As with every user, but for longer."""
+        await super().should_see(target, **{"retries": PATIENCE, **wanted})
+
 
 LogIn = Callable[..., Awaitable[httpx.Response]]
 
@@ -90,7 +104,7 @@ async def new_visitor(console_app: FastAPI) -> AsyncIterator[Callable[[], User]]
     def arrive() -> User:
         transport = httpx.ASGITransport(console_app)
         clients.append(httpx.AsyncClient(transport=transport, base_url="http://test/admin"))
-        return User(clients[-1])
+        return Patient(clients[-1])
 
     yield arrive
     for client in clients:
@@ -107,6 +121,22 @@ async def owner(new_visitor: Callable[[], User], log_in: LogIn) -> User:
     user = new_visitor()
     await log_in(user)
     return user
+
+
+@pytest.fixture
+async def person(
+    new_visitor: Callable[[], User], log_in: LogIn, console_services: Services
+) -> Callable[..., Awaitable[User]]:
+    """Somebody with a role and a browser, who has chosen a password."""
+
+    async def come(role: Role, name: str = "ada") -> User:
+        user, password = await console_services.people.add(name, role)
+        await console_services.people.change_password(user.id, password, chosen := f"chosen by {name} alone")
+        visitor = new_visitor()
+        assert (await log_in(visitor, chosen, name=name)).status_code == 303
+        return visitor
+
+    return come
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Golden questions and what was measured with them: every action of the page, and who may do it."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -10,9 +10,7 @@ from nicegui import ui
 from nicegui.elements.upload_files import SmallFileUpload
 from nicegui.testing import User
 
-from admin import permissions
 from admin.components import evaluations, golden_list
-from admin.permissions import Person
 from core.bootstrap import Services, open_services
 from core.domain.golden import GoldenFilter, Origin
 from core.domain.people import Role
@@ -305,25 +303,25 @@ async def test_comparison_tells_what_was_found_instead(owner: User, console_serv
 
 @pytest.mark.parametrize("action", ["add", "remove", "switch", "evaluate"])
 async def test_viewer_may_look_and_not_change(
-    owner: User, console_services: Services, monkeypatch: pytest.MonkeyPatch, action: str
+    person: Callable[[Role], Awaitable[User]], console_services: Services, action: str
 ) -> None:
-    monkeypatch.setattr(permissions, "person_of", lambda _: Person("guest", Role.VIEWER))
-    await owner.open("/evaluation")
-    await owner.should_see("How do I push a model to Quillstore?")
+    viewer = await person(Role.VIEWER)
+    await viewer.open("/evaluation")
+    await viewer.should_see("How do I push a model to Quillstore?")
     match action:
         case "add":
-            press(owner, "Add a question")
-            await owner.should_see("Add a golden question")
-            fill(owner, "golden-question", "New?")
-            owner.find(marker="save-golden").click()
+            press(viewer, "Add a question")
+            await viewer.should_see("Add a golden question")
+            fill(viewer, "golden-question", "New?")
+            viewer.find(marker="save-golden").click()
         case "remove":
-            press(owner, "Remove pizza")
+            press(viewer, "Remove pizza")
         case "switch":
-            switches = owner.find(kind=ui.switch).elements
+            switches = viewer.find(kind=ui.switch).elements
             next(e for e in switches if e.props["aria-label"] == "Ask pizza").set_value(False)
         case _:
-            press(owner, "Evaluate now")
-    await owner.should_see("Ask an owner of this console for the role of editor.")
+            press(viewer, "Evaluate now")
+    await viewer.should_see("Ask an owner of this console for the role of editor.")
     assert await ids(console_services) == ["pizza", "timetable", "push"]
     assert (await console_services.questionnaire.get("pizza")).enabled
     assert await console_services.measurements.latest(1) == []

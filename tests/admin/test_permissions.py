@@ -41,20 +41,6 @@ def guarded_methods() -> list[Guarded]:
 ACTIONS = guarded_methods()
 
 
-@pytest.fixture
-async def person(new_visitor: Callable[[], User], log_in: LogIn, console_services: Services) -> Callable[..., Any]:
-    """Somebody with a role and a browser, who has chosen a password."""
-
-    async def come(role: Role, name: str = "ada") -> User:
-        user, password = await console_services.people.add(name, role)
-        await console_services.people.change_password(user.id, password, chosen := f"chosen by {name} alone")
-        visitor = new_visitor()
-        assert (await log_in(visitor, chosen, name=name)).status_code == 303
-        return visitor
-
-    return come
-
-
 async def state(services: Services) -> Any:
     """Everything that an action of the console could change."""
     places = await services.presence.places()

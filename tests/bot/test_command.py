@@ -143,7 +143,7 @@ def test_migrate_goes_down_and_up_again(run: Run) -> None:
 
     assert (down.returncode, up.returncode) == (0, 0)
     assert "✓ The database is at revision base." in down.stdout
-    assert "✓ The database is at revision 0004" in up.stdout
+    assert "✓ The database is at revision 0011" in up.stdout
 
 
 def test_corrupt_index_is_named_and_rebuilt_and_the_history_is_still_there(run: Run, var_dir: Path) -> None:

@@ -100,7 +100,7 @@ async def test_failures_are_logged_without_secrets(
 ) -> None:
     model.script(Failure(401, "no key like sk-secret"))
     second.script(Text(PUSH))
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, logger="core.answering"):
         await said(chain(model, second, llm_api_key="sk-secret"), ASKED)
     (line,) = [record.getMessage() for record in caplog.records if record.name.endswith("chain")]
     assert model.name in line
