@@ -23,6 +23,7 @@ class Measure:
     """One figure: its `value` and what is told beside it; `compared` is what changes, in percent or in points.
 
     `series` are the lines of its chart, by name. `good` is 1 when more is better, -1 when less is, 0 when neither.
+    `leads` is the page on which one sees what was counted.
     """
 
     title: str
@@ -32,6 +33,7 @@ class Measure:
     beside: Callable[[Figures], str] = lambda _: ""
     points: bool = False
     good: int = 0
+    leads: str = ""
 
     def change(self, now: Figures, before: Figures) -> tuple[str, int]:
         """How it differs from the period before, and whether that is good (1), bad (-1) or neither."""
@@ -76,7 +78,7 @@ def _of_questions(name: str) -> Callable[[Figures], str]:
     )
 
 
-def _counted(title: str, name: str, good: int) -> Measure:
+def _counted(title: str, name: str, good: int, leads: str = "") -> Measure:
     """Questions that ended in a certain way; what is compared is their share."""
     return Measure(
         title,
@@ -86,6 +88,7 @@ def _counted(title: str, name: str, good: int) -> Measure:
         _of_questions(name),
         points=True,
         good=good,
+        leads=leads,
     )
 
 
@@ -138,8 +141,8 @@ def _tokens_of_one(figures: Figures) -> str:
 MEASURES = (
     Measure("Questions", lambda f: f"{f.questions:,}", lambda f: f.questions, _count("questions")),
     _counted("Answered", "answered", 1),
-    _counted("Not covered", "uncovered", -1),
-    _counted("Failed", "failed", -1),
+    _counted("Not covered", "uncovered", -1, "/gaps"),
+    _counted("Failed", "failed", -1, "/sessions?failed=yes"),
     Measure(
         "Found helpful",
         lambda f: _in_percent(_helpful(f)),
@@ -149,7 +152,7 @@ MEASURES = (
         points=True,
         good=1,
     ),
-    _counted("Asked for a human", "escalated", -1),
+    _counted("Asked for a human", "escalated", -1, "/sessions?escalated=yes"),
     Measure("People", lambda f: f"{f.people:,}", lambda f: f.people, _count("people")),
     _timed("Time to first text", "first_text"),
     _timed("Time to whole answer", "whole"),

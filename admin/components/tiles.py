@@ -35,7 +35,8 @@ class Tile:
         mark = f"tile-{measure.title.lower().replace(' ', '-')}"
         with ui.element("div").classes("tile").props("role=group").mark(mark) as box:
             box.props["aria-label"] = measure.title
-            ui.label(measure.title).classes("overline")
+            title = ui.link(measure.title, measure.leads) if measure.leads else ui.label(measure.title)
+            title.classes("overline")
             with ui.element("div").classes("tile-value"):
                 self._value = ui.label().classes("figure-value").mark(f"{mark}-value")
                 self._change = ui.label().classes("versus").mark(f"{mark}-change")

@@ -107,12 +107,13 @@ class OverviewPanel:
 
     async def look(self) -> None:
         """Shows the figures as they are now; what has not changed is left alone."""
+        view = self._view
         try:
-            overview = await self._tally.overview(self._view.period, self._view.place)
+            overview = await self._tally.overview(view.period, view.place)
         except StorageError as error:
             self._status.fail(error.said)
             return
-        if self._figures.is_deleted:
+        if self._figures.is_deleted or view != self._view:  # gone, or another look is on its way
             return
         self._status.say("" if overview.complete else STILL_COUNTING)
         if overview != self._shown:
