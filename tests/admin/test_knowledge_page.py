@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import Any
 
 import pytest
 from nicegui import ui
@@ -79,8 +80,8 @@ async def test_rebuild_makes_a_new_version_and_shows_its_progress(
     seen: list[Progress] = []
     refresh = console_services.refresher.refresh
 
-    async def watched(trigger: str, *, rebuild: bool = False) -> AsyncGenerator[Progress | RefreshRun]:
-        async for item in refresh(trigger, rebuild=rebuild):
+    async def watched(trigger: str, **options: Any) -> AsyncGenerator[Progress | RefreshRun]:
+        async for item in refresh(trigger, **options):
             if isinstance(item, Progress):
                 seen.append(item)
             yield item
