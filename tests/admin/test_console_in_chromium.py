@@ -38,6 +38,10 @@ async def test_an_owner_logs_in_asks_reads_the_transcript_and_reindexes(console:
     await _ask(page, "How do I push a model to Quillstore?", "quill push churn ./model.bin")
 
     await page.get_by_role("link", name="Sessions").click()
+    await page.wait_for_function("window.did_handshake")
+    await page.get_by_label("Search sessions").fill("quill churn")
+    await expect(page).to_have_url(re.compile(r"/sessions\?q=quill"))
+    await expect(page.locator(".hit").first).to_be_visible()
     await page.get_by_text("How do I push a model to Quillstore?").click()
     await expect(page.get_by_text("Store models with Quillstore").first).to_be_visible()
 
@@ -75,9 +79,11 @@ async def test_an_owner_logs_in_asks_reads_the_transcript_and_reindexes(console:
     assert [url for url in asked_for if not url.startswith((own, "data:", "blob:"))] == []
 
 
+@pytest.mark.parametrize("width", [1280, 360])
 async def test_five_clicks_from_a_gap_to_a_cited_answer_in_its_thread(
-    page: Page, ready_settings: Callable[..., Settings]
+    page: Page, ready_settings: Callable[..., Settings], width: int
 ) -> None:
+    await page.set_viewport_size({"width": width, "height": 860})
     async with SlackDouble() as slack:
         tokens = {"SLACK_BOT_TOKEN": slack.bot_token, "SLACK_APP_TOKEN": slack.app_token}
         async with serving(ready_settings(), **tokens, SLACK_API_URL=slack.api_url) as console:
