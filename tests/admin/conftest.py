@@ -1,7 +1,6 @@
 """The console over real services, and the people who open it: a `visitor` without and an `owner` with the password."""
 
 import asyncio
-import gc
 import os
 import shutil
 import socket
@@ -51,13 +50,8 @@ LogIn = Callable[..., Awaitable[httpx.Response]]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def quick_runs() -> Iterator[None]:
-    """Spares each test a second: passwords are hashed for real, but cheaply, and what is loaded is collected no more.
-
-    NiceGUI collects garbage at every end.
-    """
-    gc.collect()
-    gc.freeze()
+def quick_hashes() -> Iterator[None]:
+    """Passwords are hashed for real, but cheaply."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "HASHER", PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),)))
         yield
