@@ -24,6 +24,7 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from admin.auth import console_access
+from admin.components import loading
 from admin.mount import mount_console
 from core.bootstrap import Services, open_services
 from core.domain.people import Role
@@ -54,11 +55,12 @@ LogIn = Callable[..., Awaitable[httpx.Response]]
 def quick_runs() -> Iterator[None]:
     """Spares each test a second: passwords are hashed for real, but cheaply, and what is loaded is collected no more.
 
-    NiceGUI collects garbage at every end.
+    NiceGUI collects garbage at every end. Pages come whole, however slow the machine is.
     """
     gc.collect()
     gc.freeze()
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "PATIENCE", None)
         patch.setattr(passwords, "HASHER", PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),)))
         yield
 
