@@ -183,7 +183,7 @@ async def _open_knowledge(settings: Settings, stores: Stores) -> _Knowledge:
     fetcher = Fetcher(contact=settings.public_url or "")
     gatherer = Gatherer(fetcher, settings.var_dir / "repositories")
     questionnaire = Questionnaire(stores.golden, stores.library, stores.audit, settings.golden_file)
-    evaluator = Evaluator(stores.versions, retriever, questionnaire, settings.golden_tolerance)
+    evaluator = Evaluator(stores.versions, retriever, questionnaire, settings.golden_tolerance, stores.audit)
     indexer = Indexer(
         stores.library,
         stores.versions,

@@ -7,14 +7,19 @@ needs for it: `ASK`, `READ` or `MANAGE`.
 import secrets
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 from fastapi import Depends, HTTPException, Request, Security, status
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
+from bot.calling import TYPED_BY
 from bot.http.schemas import Problem
 from core.bootstrap import Services
-from core.domain.people import COMMAND, KeyScope, acting, acting_as
+from core.domain.people import COMMAND, SERVICE, KeyScope, acting, acting_as
 from core.operations.keys import BEGINNING
+
+LONGEST = 64
+"""Characters taken of a name that a command says."""
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -56,8 +61,14 @@ async def check_key(
         who = "http"
     else:
         who = await _named(services, given, needed.scopes)
-    with acting_as(COMMAND if acting() == COMMAND else who):
+    with acting_as(_typed(request, who) if acting() == SERVICE else acting()):
         yield
+
+
+def _typed(request: Request, who: str) -> str:
+    """Who acts, and who typed the command that does. The latter is only said, so it stands behind what is known."""
+    name = unquote(request.headers.get(TYPED_BY, ""))[:LONGEST]
+    return f"{who} ({COMMAND} of {name})" if name and name.isprintable() else who
 
 
 async def _named(services: Services, given: str, needed: list[str]) -> str:

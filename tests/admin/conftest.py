@@ -23,6 +23,7 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from admin.auth import console_access
+from admin.components import loading
 from admin.mount import mount_console
 from core.bootstrap import Services, open_services
 from core.domain.people import Role
@@ -50,9 +51,10 @@ LogIn = Callable[..., Awaitable[httpx.Response]]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def quick_hashes() -> Iterator[None]:
-    """Passwords are hashed for real, but cheaply."""
+def quick_hashes_and_whole_pages() -> Iterator[None]:
+    """Passwords are hashed for real, but cheaply; pages come whole, however slow the machine is."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "PATIENCE", None)
         patch.setattr(passwords, "HASHER", PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),)))
         yield
 
