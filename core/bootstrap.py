@@ -47,6 +47,7 @@ from core.operations.checks import register_checks
 from core.operations.health import HealthChecks
 from core.operations.inventory import Inventory
 from core.operations.keys import Keys
+from core.operations.metrics import Metrics
 from core.operations.people import People
 from core.operations.scheduler import RefreshSchedule
 from core.operations.tally import TallyService
@@ -107,6 +108,7 @@ class Services:
     tally: TallyService
     attention: Attention
     health: HealthChecks
+    metrics: Metrics
     inventory: Inventory
 
 
@@ -288,6 +290,7 @@ def _services(
             health, stores.sources, stores.runs, settings, spending=stores.spending, reviews=stores.reviews
         ),
         health=health,
+        metrics=Metrics(health, answering, database, versions=stores.versions, runs=stores.runs, audit=audit),
         inventory=Inventory(settings, database, stores.sources, schedule, answering),
     )
 

@@ -168,6 +168,12 @@ class Settings(BaseSettings):
         default_factory=dict[str, Literal["viewer", "editor", "owner"]],
         description="Roles by group or e-mail, as JSON; without it only known people are let in.",
     )
+    metrics_token: SecretStr | None = Field(
+        None, description="What a Prometheus sends to read /metrics, beside API_KEY and keys with the scope metrics."
+    )
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="Where a process without the role http answers /health and /metrics."
+    )
     refresh_cron: str = Field("17 3 * * *", description="When the index is refreshed (UTC); `off` for never.")
     roles: Annotated[frozenset[str], NoDecode] = Field(
         frozenset({"http", "slack", "discord", "scheduler"}),
