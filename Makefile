@@ -33,9 +33,9 @@ $(VENV)/torch: $(VENV)/bin/python
 	@$(PIP) --retries 0 --extra-index-url $(TORCH_INDEX) $(TORCH)
 	@touch $@
 
-$(VENV)/installed: requirements.lock pyproject.toml $(VENV)/torch
+$(VENV)/installed: requirements.lock requirements-packaging.lock pyproject.toml $(VENV)/torch
 	@echo "Installing the packages..."
-	@$(PIP) --no-deps --requirement requirements.lock
+	@$(PIP) --no-deps --requirement requirements.lock --requirement requirements-packaging.lock
 	@$(PIP) --no-deps --editable .
 	@touch $@
 
@@ -66,12 +66,14 @@ tests: $(VENV)/installed-dev ## Run the tests, faults on Postgres excepted.
 faults: $(VENV)/installed-dev ## Kill and cut off real processes in the middle of turns; print what was lost or doubled.
 	@$(BIN)/python -m pytest -q -n 3 --dist worksteal tests/faults
 
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	--no-annotate --overrides requirements.overrides
+
 lock: $(VENV)/bin/python ## Compile the locked sets of packages from pyproject.toml.
 	@$(PIP) uv
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--no-annotate --overrides requirements.overrides pyproject.toml --output-file requirements.lock
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--no-annotate --overrides requirements.overrides --constraints requirements.lock --group dev \
+	@$(LOCK) pyproject.toml --output-file requirements.lock
+	@$(LOCK) --constraints requirements.lock --group packaging --output-file requirements-packaging.lock
+	@$(LOCK) --constraints requirements.lock --constraints requirements-packaging.lock --group dev \
 		pyproject.toml --output-file requirements-dev.lock
 
 clean: ## Remove what was set up; the data in var/ stays.

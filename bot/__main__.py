@@ -9,6 +9,7 @@ import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -125,6 +126,15 @@ def migrate(
     from core.storage.migrate import migrate as run
 
     console.print(f"[green]✓[/] The database is at revision {run(read_settings().sqlalchemy_url, revision)}.")
+
+
+@app.command()
+def secrets(folder: Annotated[Path, typer.Argument(help="Where settings find them: SECRETS_DIR.")]) -> None:
+    """Make up the secrets of an installation, a file each; those that are there stay."""
+    from core.operations.secret_files import make_secrets
+
+    made = make_secrets(folder)
+    console.print(f"[green]✓[/] Secrets in {folder}: {', '.join(made) or 'all were there'}.", highlight=False)
 
 
 @app.command()

@@ -4,9 +4,11 @@ Comes in: settings and a request. Goes out: what the API replied, or its sentenc
 both, so that a command does the same whether `serve` runs or not.
 """
 
+import getpass
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -15,6 +17,9 @@ from core.errors import AssistantError
 from core.settings import Settings
 
 HERE = "http://this-process"
+
+TYPED_BY = "X-Typed-By"
+"""The header that says who typed a command, percent-encoded."""
 
 
 class Api:
@@ -39,7 +44,7 @@ async def api(settings: Settings) -> AsyncGenerator[Api]:
     """The API of the service that holds VAR_DIR, or of one for this command alone. Raises AssistantError."""
     from core.operations.ownership import own_folder, owner_address  # noqa: PLC0415 - `--help` stays quick
 
-    options: dict[str, Any] = {"headers": key_header(settings), "timeout": httpx.Timeout(30, read=None)}
+    options: dict[str, Any] = {"headers": headers(settings), "timeout": httpx.Timeout(30, read=None)}
     if address := owner_address(settings):
         async with httpx.AsyncClient(base_url=address, trust_env=False, **options) as client:
             yield Api(client)
@@ -47,16 +52,30 @@ async def api(settings: Settings) -> AsyncGenerator[Api]:
     from bot.http.app import create_app  # noqa: PLC0415 - seconds of imports
     from core.bootstrap import open_services  # noqa: PLC0415
 
-    with own_folder(settings), acting_as(COMMAND):
+    with own_folder(settings), acting_as(commander()):
         async with open_services(settings) as services:
             transport = httpx.ASGITransport(create_app(services))
             async with httpx.AsyncClient(base_url=HERE, transport=transport, **options) as client:
                 yield Api(client)
 
 
-def key_header(settings: Settings) -> dict[str, str]:
-    """The header with the API key, when one is set."""
-    return {"X-API-Key": settings.api_key.get_secret_value()} if settings.api_key else {}
+def headers(settings: Settings) -> dict[str, str]:
+    """What each request of a command carries: the API key, when one is set, and who typed it, when that is known."""
+    key = {"X-API-Key": settings.api_key.get_secret_value()} if settings.api_key else {}
+    return key | ({TYPED_BY: quote(name)} if (name := _typist()) else {})
+
+
+def commander() -> str:
+    """Whoever types commands on this machine, as the record of changes calls them."""
+    return f"{COMMAND} of {name}" if (name := _typist()) else COMMAND
+
+
+def _typist() -> str:
+    """The name that the machine has for its user; containers may have none."""
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):
+        return ""
 
 
 def refusal(reply: httpx.Response) -> AssistantError:

@@ -7,11 +7,12 @@ from contextlib import aclosing
 
 from rich.console import Console
 
+from bot.calling import commander
 from bot.remote import ask_service, refresh_service
 from bot.terminal import show_answer, show_refresh
 from core.bootstrap import Services, open_services
 from core.domain.conversation import Mode, Question, SessionKey
-from core.domain.people import COMMAND, acting_as
+from core.domain.people import acting_as
 from core.errors import IndexMissing
 from core.operations.ownership import own_folder, owner_address
 from core.settings import Settings
@@ -39,7 +40,7 @@ async def refresh(settings: Settings, console: Console, *, rebuild: bool) -> Non
         async with aclosing(refresh_service(address, settings, rebuild=rebuild)) as events:
             await show_refresh(events, console)
         return
-    with own_folder(settings), acting_as(COMMAND):
+    with own_folder(settings), acting_as(commander()):
         async with open_services(settings) as services:
             await services.refresher.tidy()
             await show_refresh(services.refresher.refresh("command", rebuild=rebuild), console)

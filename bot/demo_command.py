@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from bot.calling import commander
 from bot.starting import console, read_settings
 
 
@@ -25,7 +26,7 @@ def demo(
 
     if owner_address(settings) is None:
         migrate(settings.sqlalchemy_url)
-    with acting_as("command"):
+    with acting_as(commander()):
         if remove:
             messages = asyncio.run(remove_demo(settings))
             console.print(

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from bot.calling import key_header, out_of_reach, refusal
+from bot.calling import headers, out_of_reach, refusal
 from bot.http.index_schemas import RefreshReply
 from bot.http.schemas import ChatReply
 from core.domain.conversation import Answer, Citation, Mode
@@ -52,11 +52,11 @@ async def refresh_service(
 async def _stream(
     address: str, path: str, settings: Settings, body: dict[str, Any]
 ) -> AsyncGenerator[tuple[str, dict[str, Any]]]:
-    headers = {"Accept": "text/event-stream", **key_header(settings)}
+    sent = {"Accept": "text/event-stream", **headers(settings)}
     try:
         async with (
             httpx.AsyncClient(base_url=address, timeout=httpx.Timeout(30, read=None), trust_env=False) as client,
-            client.stream("POST", path, json=body, headers=headers) as reply,
+            client.stream("POST", path, json=body, headers=sent) as reply,
         ):
             if reply.is_error:
                 await reply.aread()

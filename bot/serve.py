@@ -18,7 +18,7 @@ from rich.console import Console
 
 from admin.auth import ConsoleAccess, console_access
 from admin.mount import mount_console
-from bot.http.app import create_app
+from bot.http.app import create_app, create_watch_app
 from bot.terminal import show_refresh
 from core.bootstrap import Services, open_services, prepare, settle
 from core.errors import AssistantError, ConfigurationError, IndexMissing
@@ -73,10 +73,11 @@ async def _run(settings: Settings, access: ConsoleAccess, console: Console) -> N
         await services.refresher.tidy()
         await _first_index(services, console)
         channels = _channels(services)
-        app = create_app(services)
-        if "http" in settings.roles:
+        serves = "http" in settings.roles
+        app = create_app(services) if serves else create_watch_app(services)
+        if serves:
             mount_console(app, services, access)
-        _mount_slack(app, channels)
+            _mount_slack(app, channels)
         listening = asyncio.Event()
         running = asyncio.create_task(_run_until_told(app, settings, listening, services.answering.drain))
         starting = asyncio.create_task(_start(services, channels, listening, console))
@@ -154,11 +155,12 @@ def _mount_slack(app: FastAPI, channels: dict[str, Channel]) -> None:
 async def _run_until_told(
     app: FastAPI, settings: Settings, listening: asyncio.Event, drain: Callable[[float], Awaitable[None]]
 ) -> None:
-    """Serves HTTP, or merely waits when that is not this process's role, until SIGINT or SIGTERM; then drains."""
+    """Serves HTTP, or merely waits when nobody is to be answered, until SIGINT or SIGTERM; then drains."""
     told = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, told.set)
-    if "http" not in settings.roles:
+    port = settings.port if "http" in settings.roles else settings.metrics_port
+    if port is None:
         listening.set()
         await told.wait()
         await drain(settings.stop_seconds)
@@ -166,7 +168,7 @@ async def _run_until_told(
     config = uvicorn.Config(
         app,
         host=settings.host,
-        port=settings.port,
+        port=port,
         log_config=None,
         access_log=False,
         server_header=False,

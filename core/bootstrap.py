@@ -47,6 +47,7 @@ from core.operations.checks import register_checks
 from core.operations.health import HealthChecks
 from core.operations.inventory import Inventory
 from core.operations.keys import Keys
+from core.operations.metrics import Metrics
 from core.operations.people import People
 from core.operations.scheduler import RefreshSchedule
 from core.operations.tally import TallyService
@@ -107,6 +108,7 @@ class Services:
     tally: TallyService
     attention: Attention
     health: HealthChecks
+    metrics: Metrics
     inventory: Inventory
 
 
@@ -183,7 +185,7 @@ async def _open_knowledge(settings: Settings, stores: Stores) -> _Knowledge:
     fetcher = Fetcher(contact=settings.public_url or "")
     gatherer = Gatherer(fetcher, settings.var_dir / "repositories")
     questionnaire = Questionnaire(stores.golden, stores.library, stores.audit, settings.golden_file)
-    evaluator = Evaluator(stores.versions, retriever, questionnaire, settings.golden_tolerance)
+    evaluator = Evaluator(stores.versions, retriever, questionnaire, settings.golden_tolerance, stores.audit)
     indexer = Indexer(
         stores.library,
         stores.versions,
@@ -288,6 +290,7 @@ def _services(
             health, stores.sources, stores.runs, settings, spending=stores.spending, reviews=stores.reviews
         ),
         health=health,
+        metrics=Metrics(health, answering, database, versions=stores.versions, runs=stores.runs, audit=audit),
         inventory=Inventory(settings, database, stores.sources, schedule, answering),
     )
 

@@ -1,7 +1,7 @@
 """The only reader of the environment.
 
-Comes in: environment variables and `.env`. Goes out: one validated, immutable `Settings`. `quiet_libraries`,
-called when `core` is imported, keeps libraries from phoning home.
+Comes in: environment variables, `.env`, and secrets as files. Goes out: one validated, immutable `Settings`.
+`quiet_libraries`, called when `core` is imported, keeps libraries from phoning home.
 """
 
 import ipaddress
@@ -11,7 +11,7 @@ from base64 import urlsafe_b64decode
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from dotenv.parser import Original, parse_stream
 from pydantic import (
@@ -30,6 +30,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from core.errors import ConfigurationError
 
 ROOT = Path(__file__).resolve().parent.parent
+SECRETS = "/run/secrets"
+"""Where containers find secrets: a file a setting, of its name. SECRETS_DIR in the environment names another folder."""
+
 OPENROUTER_URL = "https://openrouter.ai/api/v1"
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
@@ -101,6 +104,7 @@ class Settings(BaseSettings):
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
 
     database_url: str | None = Field(None, description="SQLite in VAR_DIR unless this names a Postgres.")
+    database_password: SecretStr | None = Field(None, description="Password for a DATABASE_URL that has none.")
     chroma_url: Url | None = Field(None, description="Chroma server; embedded in VAR_DIR when absent.")
 
     openrouter_api_key: SecretStr | None = Field(None, description="Key for OpenRouter; sets the endpoint too.")
@@ -163,6 +167,12 @@ class Settings(BaseSettings):
     oidc_roles: Annotated[dict[str, Literal["viewer", "editor", "owner"]], NoDecode] = Field(
         default_factory=dict[str, Literal["viewer", "editor", "owner"]],
         description="Roles by group or e-mail, as JSON; without it only known people are let in.",
+    )
+    metrics_token: SecretStr | None = Field(
+        None, description="What a Prometheus sends to read /metrics, beside API_KEY and keys with the scope metrics."
+    )
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="Where a process without the role http answers /health and /metrics."
     )
     refresh_cron: str = Field("17 3 * * *", description="When the index is refreshed (UTC); `off` for never.")
     roles: Annotated[frozenset[str], NoDecode] = Field(
@@ -290,7 +300,12 @@ class Settings(BaseSettings):
         if self.database_url is None:
             return f"sqlite+aiosqlite:///{self.var_dir / 'assistant.db'}"
         scheme, _, rest = self.database_url.partition("://")
-        return f"{'postgresql+psycopg' if scheme.startswith('postgres') else 'sqlite+aiosqlite'}://{rest}"
+        if not scheme.startswith("postgres"):
+            return f"sqlite+aiosqlite://{rest}"
+        user, at, place = rest.rpartition("@")
+        if self.database_password and user and ":" not in user:
+            user = f"{user}:{quote(self.database_password.get_secret_value(), safe='')}"
+        return f"postgresql+psycopg://{user}{at}{place}"
 
     @property
     def database_file(self) -> Path | None:
@@ -351,16 +366,27 @@ class Settings(BaseSettings):
 
 
 def load_settings(env_file: Path | None = None, **overrides: Any) -> Settings:
-    """Reads the environment and `.env` of the working folder; `overrides` win.
+    """Reads the environment, `.env` of the working folder and the folder of secrets, in this order; `overrides` win.
 
     Raises ConfigurationError with one line a mistake.
     """
     path = env_file or Path(".env")
     _check_env_file(path)
+    secrets = Path(os.environ.get("SECRETS_DIR") or SECRETS)
+    sources: dict[str, Any] = {
+        "_env_file": path,
+        "_env_file_encoding": "utf-8",
+        "_secrets_dir": secrets if secrets.is_dir() else None,
+    }
     try:
-        settings = Settings(_env_file=path, _env_file_encoding="utf-8", **overrides)  # pyright: ignore[reportCallIssue]
+        settings = Settings(**sources, **overrides)
     except ValidationError as error:
         raise ConfigurationError(_explain(error)) from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"A secret in {secrets} cannot be read: {error.strerror}, {error.filename}. Give it to the user that the "
+            "assistant runs as; nothing was started."
+        ) from error
     # What these two keep, they keep here instead of in the home directory or the working folder.
     os.environ["CREWAI_STORAGE_DIR"] = str(settings.var_dir / "crewai")
     os.environ["NICEGUI_STORAGE_PATH"] = str(settings.var_dir / "nicegui")

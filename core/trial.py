@@ -56,7 +56,7 @@ async def try_folders(
             if run is None or run.version is None:
                 raise RefreshFailed("The index over the folders was not built.")
             yield Progress("asking", 0, asked, unit="questions")
-            outcomes = await services.evaluator.evaluate(run.version, questions)
+            outcomes = await services.evaluator.measure(run.version, questions)
             yield Tried(run.version, outcomes, asked, run.problems)
 
 

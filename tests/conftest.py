@@ -6,6 +6,7 @@ copied for each test that changes it.
 
 import asyncio
 import functools
+import gc
 import os
 import shutil
 import tempfile
@@ -43,6 +44,13 @@ def closed_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in OURS & os.environ.keys():
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def little_garbage() -> None:
+    """Spares many a test half a second: garbage is collected at the end of many, what is frozen is spared."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -153,11 +161,39 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return request.getfixturevalue("postgres_url")
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite database. Copy it, do not use it."""
+    path = tmp_path_factory.mktemp("migrated") / "migrated.db"
+    migrate(load_settings(database_url=f"sqlite:///{path}").sqlalchemy_url)
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: PostgresServer) -> str:
+    """The name of a migrated Postgres database. Copy it, do not use it."""
+    postgres_server.psql("CREATE DATABASE migrated")
+    migrate(load_settings(database_url=postgres_server.get_uri("migrated")).sqlalchemy_url)
+    return "migrated"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a migrated database, as DATABASE_URL takes it: once SQLite, once Postgres."""
+    if request.param == "sqlite":
+        copy = shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "test.db")
+        yield f"sqlite:///{copy}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    template, name = request.getfixturevalue("migrated_template"), f"test_{uuid.uuid4().hex}"
+    server.psql(f'CREATE DATABASE "{name}" TEMPLATE {template} STRATEGY file_copy')
+    yield server.get_uri(name)
+    server.psql(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
+async def database(migrated_url: str) -> AsyncIterator[Database]:
     """A migrated database of either kind."""
-    url = load_settings(database_url=database_url).sqlalchemy_url
-    await asyncio.to_thread(migrate, url)
-    opened = Database(url)
+    opened = Database(load_settings(database_url=migrated_url).sqlalchemy_url)
     yield opened
     await opened.close()

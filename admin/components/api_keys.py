@@ -23,6 +23,7 @@ SCOPES = {
     KeyScope.ASK: "ask: questions to the agent and the crew",
     KeyScope.READ: "read: conversations, search, sources, index",
     KeyScope.MANAGE: "manage: change sources and index, delete conversations",
+    KeyScope.METRICS: "metrics: figures for a Prometheus",
 }
 
 DAYS: dict[Any, str] = {30: "30 days", 90: "90 days", 365: "a year", 0: "until it is revoked"}

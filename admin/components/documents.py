@@ -5,12 +5,13 @@ Comes in: library and catalogue. Goes out: links to documents, some at a time.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from nicegui import events, ui
 
 from admin.catalogue import Catalogue
 from admin.components.moments import count
+from admin.guard import MOUNT
 from admin.theme import empty
 from core.domain.knowledge import Document
 from core.storage.library import Library
@@ -23,10 +24,16 @@ STEP = 30
 class Wanted:
     """Which documents one browser looks at; empty means all."""
 
-    words: str = ""
+    q: str = ""
     source: str = ""
     product: str = ""
     limit: int = field(default_factory=lambda: STEP)
+
+    @property
+    def address(self) -> str:
+        """The page's address, so that it can be shared."""
+        query = {name: value for name in ("q", "source", "product") if (value := getattr(self, name))}
+        return f"{MOUNT}/knowledge{'?' if query else ''}{urlencode(query)}"
 
     def filters(self, document: Document) -> bool:
         """Whether a document passes the filters."""
@@ -36,20 +43,20 @@ class Wanted:
 class DocumentList:
     """Search box, filters and list. Call `show` once in the page, and `refresh` when the documents changed."""
 
-    def __init__(self, library: Library, catalogue: Catalogue, source: str = "") -> None:
+    def __init__(self, library: Library, catalogue: Catalogue, wanted: Wanted) -> None:
         self._library = library
         self._catalogue = catalogue
-        self._wanted = Wanted(source=source)
+        self._wanted = wanted
 
     async def show(self) -> None:
         """Builds all of it."""
         with ui.element("div").classes("filters"):
-            box = ui.input(placeholder="Search title, product or text", on_change=self._search).classes("search")
-            box.props('debounce=250 clearable outlined dense aria-label="Search documents"')
+            box = ui.input(placeholder="Search title, product or text", value=self._wanted.q, on_change=self._search)
+            box.classes("search").props('debounce=250 clearable outlined dense aria-label="Search documents"')
             with box.add_slot("prepend"):
                 ui.icon("search")
             self._source = self._filter("All sources", self._choose_source, self._wanted.source)
-            self._product = self._filter("All products", self._choose_product)
+            self._product = self._filter("All products", self._choose_product, self._wanted.product)
         await self._listing()
 
     async def refresh(self) -> None:
@@ -78,19 +85,19 @@ class DocumentList:
 
     async def _found(self, entries: list[Document]) -> list[Document]:
         wanted = self._wanted
-        if not wanted.words.strip():
+        if not wanted.q.strip():
             return [entry for entry in entries if wanted.filters(entry)]
         limit = None if wanted.source or wanted.product else wanted.limit + 1
-        return [d for d in await self._library.documents(search=wanted.words, limit=limit) if wanted.filters(d)]
+        return [d for d in await self._library.documents(search=wanted.q, limit=limit) if wanted.filters(d)]
 
     def _filter(
-        self, label: str, chosen: events.Handler[events.ValueChangeEventArguments[str]], value: str = ""
+        self, label: str, chosen: events.Handler[events.ValueChangeEventArguments[str]], value: str
     ) -> ui.select:
         select = ui.select({value: value or label}, value=value, on_change=chosen).classes("search filter")
         return select.props(f'outlined dense options-dense aria-label="{label}"')
 
     async def _search(self, event: events.ValueChangeEventArguments[str | None]) -> None:
-        await self._look(words=event.value or "")
+        await self._look(q=event.value or "")
 
     async def _choose_source(self, event: events.ValueChangeEventArguments[str]) -> None:
         await self._look(source=event.value or "")
@@ -105,6 +112,7 @@ class DocumentList:
         self._wanted.limit = STEP
         for name, value in changed.items():
             setattr(self._wanted, name, value)
+        ui.navigate.history.replace(self._wanted.address)
         await self._listing.refresh()
 
 

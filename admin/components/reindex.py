@@ -1,7 +1,7 @@
 """The button that refreshes the index, with a bar that shows how far the refresh is, and how it ended.
 
 Comes in: the refresher, and what to do when a refresh ended. A refresh that runs already, whoever asked for
-it, is shown when the page opens; leaving the page does not stop it.
+it, is shown, also when it begins later; leaving the page does not stop it.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -18,6 +18,9 @@ from core.errors import AssistantError
 from core.knowledge.refresh import Refresher
 
 TRIGGER = "console"
+
+LOOK_SECONDS = 3.0
+"""How often an open page looks for refreshes that others began."""
 
 
 class Reindex:
@@ -49,8 +52,8 @@ class Reindex:
         self._rebuild.set_visibility(choice and may(Role.EDITOR))
         self._progress.set_visibility(False)
         self._problems.set_visibility(False)
-        if refresher.running:
-            ui.timer(0, self._join, once=True)
+        self._following = False
+        ui.timer(LOOK_SECONDS, self._join)
 
     @editing
     async def run(self) -> None:
@@ -59,9 +62,11 @@ class Reindex:
         await self._follow(self._refresher.refresh(TRIGGER, rebuild=rebuild, only=self._only))
 
     async def _join(self) -> None:
-        await self._follow(self._refresher.follow())
+        if self._refresher.running and not self._following:
+            await self._follow(self._refresher.follow())
 
     async def _follow(self, news: AsyncGenerator[Progress | RefreshRun]) -> None:
+        self._following = True
         self._button.disable()
         self._bar.set_value(0)
         self._progress.set_visibility(True)
@@ -72,6 +77,7 @@ class Reindex:
         except AssistantError as error:
             self._status.fail(error.said)
         finally:
+            self._following = False
             self._button.enable()
             self._progress.set_visibility(False)
             self._cancel.set_visibility(False)

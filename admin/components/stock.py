@@ -40,13 +40,13 @@ def size(number: float) -> str:
 
 
 def _queue(queue: Queue) -> None:
-    with ui.element("div").classes("entry"), ui.element("div").classes("row-head"):
+    with ui.element("div").classes("entry"), ui.element("div").classes("row-head told"):
         ui.label(queue.mode.value.capitalize()).classes("row-title")
         ui.label(f"{count(queue.running, 'question')} being answered, {queue.waiting} waiting").classes("muted")
 
 
 def _planned(planned: Planned) -> None:
-    with ui.element("div").classes("entry"), ui.element("div").classes("row-head"):
+    with ui.element("div").classes("entry"), ui.element("div").classes("row-head told"):
         ui.label(f"Refresh of {planned.what}").classes("row-title")
         ui.label(moment(planned.at)).classes("muted")
 

@@ -4,8 +4,9 @@ Comes in: services, and what to do when something else became live. Goes out: wh
 above the list. Whatever others will notice is asked for first.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from typing import Any
 
 from nicegui import ui
 
@@ -55,16 +56,21 @@ class VersionList:
     async def _listing(self) -> None:
         versions = await self._services.versions.all()
         evaluations = {version.id: await self._services.versions.evaluation(version.id) for version in versions}
+        built = {version.id: await self._services.versions.configuration(version.id) for version in versions}
         live = next((version for version in versions if version.stage is Stage.PRODUCTION), None)
         if not versions:
             ui.label("None has been built yet.").classes("muted")
             return
         with ui.element("div").classes("rows"):
             for version in sorted(versions, key=lambda each: each.stage is not Stage.PRODUCTION):
-                self._version(version, evaluations, live)
+                self._version(version, built[version.id], evaluations, live)
 
     def _version(
-        self, version: IndexVersion, evaluations: dict[str, Evaluation | None], live: IndexVersion | None
+        self,
+        version: IndexVersion,
+        configuration: dict[str, Any],
+        evaluations: dict[str, Evaluation | None],
+        live: IndexVersion | None,
     ) -> None:
         with ui.element("div").classes("entry version"):
             with ui.element("div").classes("row-head"):
@@ -79,6 +85,7 @@ class VersionList:
             if version.reason:
                 ui.label(version.reason).classes("reason")
             scores_view(version, evaluations[version.id])
+            configuration_view(configuration)
             with ui.element("div").classes("actions"):
                 if may(Role.EDITOR):
                     self._actions(version, live)
@@ -162,6 +169,13 @@ class VersionList:
             self._status.succeed(said if outcomes else UNMEASURED)
         if not self._status.gone:
             await self.refresh()
+
+
+def configuration_view(configuration: Mapping[str, Any]) -> None:
+    """What a version was built with, folded away."""
+    with ui.expansion("Configuration").classes("pages").props("dense"), ui.element("div").classes("facts"):
+        for name, value in configuration.items():
+            ui.label(f"{name.replace('_', ' ')}: {value}")
 
 
 def name_of(version: IndexVersion) -> str:

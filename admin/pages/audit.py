@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from nicegui import events, ui
 
+from admin.components.loading import load
 from admin.components.moments import moment
 from admin.pages.people import refused
 from admin.theme import empty, frame, heading
@@ -26,9 +27,16 @@ KINDS = {
     "": "All changes",
     "source": "Sources",
     "index": "Index",
+    "golden": "Golden questions",
+    "gap": "Gaps",
+    "card": "Cards",
     "channel": "Channels",
+    "draft": "Drafts",
+    "session": "Sessions",
+    "person": "What people said",
     "user": "People",
     "key": "Keys",
+    "demo": "Demo",
 }
 
 
@@ -57,7 +65,8 @@ def add_pages(services: Services) -> None:
             ui.link("← People and keys", "/people").classes("back")
             heading("Changes", "Everything that somebody changed, the latest first.")
             if not refused():
-                await ChangeList(services.audit, View(who, kind if kind in KINDS else "", subject, before)).show()
+                view = View(who, kind if kind in KINDS else "", subject, before)
+                await load(ChangeList(services.audit, view).show())
 
 
 class ChangeList:

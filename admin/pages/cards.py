@@ -7,6 +7,7 @@ from nicegui import ui
 
 from admin.components.card_form import CardForm
 from admin.components.confirm import confirm
+from admin.components.loading import load
 from admin.components.moments import moment
 from admin.components.prose import prose
 from admin.components.status import StatusLine
@@ -31,8 +32,7 @@ def add_pages(services: Services) -> None:
             ui.link("← Gaps", "/gaps").classes("back")
             heading("Cards", "Answers that were written by hand. What is due to be looked at again comes first.")
             ui.link("Write a card", "/cards/new").classes("back")
-            found = await services.cards.page(PAGE + 1, _place(after, id))
-            _list(found[:PAGE], more=len(found) > PAGE)
+            await load(_list(services, _place(after, id)))
 
     @ui.page("/cards/new")
     async def new_page() -> None:
@@ -56,7 +56,7 @@ def add_pages(services: Services) -> None:
                 empty("No such card", "It may have been removed since it was cited.")
                 return
             ui.page_title(f"{card.question} · MLOps Assistant")
-            await CardView(services, card).show()
+            await load(CardView(services, card).show())
 
 
 class CardView:
@@ -120,7 +120,9 @@ def review_said(card: Card) -> str:
     return f"{'due for review since' if due else 'to be reviewed on'} {card.review_on:%d %b %Y}"
 
 
-def _list(cards: list[Card], *, more: bool) -> None:
+async def _list(services: Services, after: tuple[date, str] | None) -> None:
+    found = await services.cards.page(PAGE + 1, after)
+    cards = found[:PAGE]
     if not cards:
         empty("No card", "Open a gap and press “Write the answer”, or write a card of your own.")
         return
@@ -131,7 +133,7 @@ def _list(cards: list[Card], *, more: bool) -> None:
                 with ui.element("div").classes("facts"):
                     ui.label(review_said(card))
                     ui.label(f"by {card.author}")
-    if more:
+    if len(found) > PAGE:
         last = cards[-1]
         query = urlencode({"after": last.review_on.isoformat(), "id": last.id})
         ui.link("Further cards →", f"/cards?{query}").classes("more")

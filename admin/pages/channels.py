@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from nicegui import ui
 
 from admin.components.drafts import DraftList
+from admin.components.loading import load
 from admin.components.status import StatusLine
 from admin.permissions import editing, may
 from admin.theme import empty, frame, heading, section
@@ -39,13 +40,7 @@ def add_pages(services: Services) -> None:
     async def channels_page() -> None:
         with frame("Channels", "Channels"):
             heading("Channels", "What holds in each channel; what is not set there is as in its workspace.")
-            await DraftList(services).show()
-            places = await services.presence.places()
-            if not places:
-                empty("No channels yet", "They appear here once somebody has asked something in Slack or Discord.")
-            with ui.element("div").classes("rows"):
-                for place in places:
-                    await _place(services, place)
+            await load(_all(services))
 
     @ui.page("/channels/settings")
     async def settings_page(platform: str, workspace: str, channel: str = "") -> None:
@@ -53,7 +48,18 @@ def add_pages(services: Services) -> None:
         with frame(_name(address), "Channels"):
             ui.link("← All channels", "/channels").classes("back")
             heading(_name(address), f"{platform.capitalize()}, workspace {workspace}")
-            await SettingsForm(services, address).show()
+            await load(SettingsForm(services, address).show())
+
+
+async def _all(services: Services) -> None:
+    await DraftList(services).show()
+    places = await services.presence.places()
+    if not places:
+        empty("No channels yet", "They appear here once somebody has asked something in Slack or Discord.")
+        return
+    with ui.element("div").classes("rows"):
+        for place in places:
+            await _place(services, place)
 
 
 async def _place(services: Services, address: Address) -> None:
@@ -67,7 +73,7 @@ async def _place(services: Services, address: Address) -> None:
             ui.link(_name(address), f"/channels/settings?{query}").classes("row-title")
             ui.label(settings["speaks"]).classes("badge")
         with ui.element("div").classes("facts"):
-            ui.label(f"{address.platform} {address.workspace}")
+            ui.label(f"{address.platform.capitalize()} · {address.workspace}")
             ui.label(settings["mode"])
             if own:
                 ui.label(f"{len(own)} set here")
@@ -91,12 +97,12 @@ class SettingsForm:
         self._own = await self._presence.own(self._address)
         holding = shown(await self._presence.settings(self._address))
         section("Settings")
-        with ui.element("div").classes("form"):
+        with ui.element("div").classes("settings"):
             for name in NAMES:
                 self._field(name, holding[name])
         self._status = StatusLine()
         if may(Role.EDITOR):
-            ui.button("Save", on_click=self.save).props("unelevated no-caps").mark("save")
+            ui.button("Save", on_click=self.save).props("unelevated no-caps").classes("alone").mark("save")
 
     @editing
     async def save(self) -> None:

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from nicegui import ui
 
+from admin.components.loading import load
 from admin.components.moments import count, moment
 from admin.components.scores import interval, outcomes_of
 from admin.components.status import StatusLine
@@ -35,27 +36,26 @@ Pair = tuple[IndexVersion, Evaluation]
 def add_pages(services: Services) -> None:
     """Adds `/versions/{before}/{after}`."""
 
-    async def kept(version_id: str) -> IndexVersion | None:
-        try:
-            return await services.versions.get(version_id)
-        except UnknownVersion:
-            return None
-
     @ui.page("/versions/{before}/{after}")
     async def compare_page(before: str, after: str, show: str = "") -> None:
-        first, second = await kept(before), await kept(after)
         with frame("Compare versions", "Evaluation"):
             ui.link("← Evaluation", "/evaluation").classes("back")
-            if first is None or second is None:
-                ui.context.client.status_code = 404
-                empty("Nothing to compare", "A version is gone. Go back to those that are kept.")
-                return
-            old, new = [await services.versions.evaluation(version.id) for version in (first, second)]
-            if old is None or new is None or old.questions != new.questions:
-                empty("Nothing to compare yet", "They were not asked the same questions. Evaluate both.")
-                Remeasure(services, first, second).show()
-                return
-            _show((first, old), (second, new), show)
+            await load(_compare(services, before, after, show))
+
+
+async def _compare(services: Services, before: str, after: str, show: str) -> None:
+    try:
+        first, second = await services.versions.get(before), await services.versions.get(after)
+    except UnknownVersion:
+        ui.context.client.status_code = 404
+        empty("Nothing to compare", "A version is gone. Go back to those that are kept.")
+        return
+    old, new = [await services.versions.evaluation(version.id) for version in (first, second)]
+    if old is None or new is None or old.questions != new.questions:
+        empty("Nothing to compare yet", "They were not asked the same questions. Evaluate both.")
+        Remeasure(services, first, second).show()
+        return
+    _show((first, old), (second, new), show)
 
 
 class Remeasure:

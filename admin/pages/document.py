@@ -8,6 +8,7 @@ from urllib.parse import quote
 from nicegui import ui
 
 from admin.components.document_views import View, original_view, passages_view, text_view, view_links, view_of
+from admin.components.loading import load
 from admin.components.moments import moment
 from admin.components.prose import is_web_address
 from admin.theme import empty, frame, heading
@@ -27,17 +28,20 @@ def add_pages(services: Services) -> None:
                 ui.context.client.status_code = 404
                 empty("No such page", "It may have been moved or deleted since it was cited.")
                 return
-            pages = await services.library.pages(document.source)
-            page = next((page for page in pages if page.path == path), None)
-            _head(document, page)
-            chosen = view_of(view)
-            view_links(document, chosen)
-            if chosen is View.PASSAGES:
-                await passages_view(services, document)
-            elif chosen is View.ORIGINAL:
-                await original_view(services, document, page)
-            else:
-                text_view(document)
+            await load(_show(services, document, view_of(view)))
+
+
+async def _show(services: Services, document: Document, view: View) -> None:
+    pages = await services.library.pages(document.source)
+    page = next((page for page in pages if page.path == document.path), None)
+    _head(document, page)
+    view_links(document, view)
+    if view is View.PASSAGES:
+        await passages_view(services, document)
+    elif view is View.ORIGINAL:
+        await original_view(services, document, page)
+    else:
+        text_view(document)
 
 
 def _head(document: Document, page: Page | None) -> None:

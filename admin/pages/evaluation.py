@@ -6,6 +6,7 @@ from nicegui import ui
 
 from admin.components.evaluations import Evaluations
 from admin.components.golden_list import GoldenList, Wanted
+from admin.components.loading import load
 from admin.components.moments import count, moment
 from admin.components.scores import metrics_view, outcomes_of
 from admin.guard import MOUNT
@@ -33,20 +34,24 @@ def add_pages(services: Services) -> None:
         with frame("Evaluation", "Evaluation"):
             heading("Evaluation", "Questions whose answers are known, and how well each index version finds them.")
             with section("Runs"):
-                await Evaluations(services).show()
+                await load(Evaluations(services).show())
             with section("Golden questions"):
-                await GoldenList(services, wanted, moved).show()
+                await load(GoldenList(services, wanted, moved).show())
 
     @ui.page("/evaluation/runs/{run_id}")
     async def run_page(run_id: str, show: str = "") -> None:
-        run = await services.measurements.get(run_id)
         with frame("Run", "Evaluation"):
             ui.link("← Evaluation", "/evaluation").classes("back")
-            if run is None:
-                ui.context.client.status_code = 404
-                empty("No such run", "It may have been forgotten since. Go back to those that are kept.")
-                return
-            _show(run, every=show == "all")
+            await load(_run(services, run_id, every=show == "all"))
+
+
+async def _run(services: Services, run_id: str, *, every: bool) -> None:
+    run = await services.measurements.get(run_id)
+    if run is None:
+        ui.context.client.status_code = 404
+        empty("No such run", "It may have been forgotten since. Go back to those that are kept.")
+        return
+    _show(run, every=every)
 
 
 def _show(run: Evaluation, *, every: bool) -> None:

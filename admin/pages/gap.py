@@ -5,6 +5,7 @@ from datetime import timedelta
 from nicegui import ui
 
 from admin.components.card_form import CardForm
+from admin.components.loading import load
 from admin.components.moments import count, moment
 from admin.components.places import place_name
 from admin.components.prose import is_web_address
@@ -52,7 +53,7 @@ def add_pages(services: Services) -> None:
                 ui.context.client.status_code = 404
                 empty("No such gap", "Its questions were deleted. Go back to the list of all gaps.")
                 return
-            await GapView(services, gap).show()
+            await load(GapView(services, gap).show())
 
 
 class GapView:

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from nicegui import events, ui
 
+from admin.components.loading import load
 from admin.components.moments import count, moment
 from admin.components.weeks import weeks_view
 from admin.theme import empty, frame, heading
@@ -30,7 +31,7 @@ def add_pages(services: Services) -> None:
     async def gaps_page(state: str = GapState.OPEN, sort: str = Order.LARGEST, after: str = "", id: str = "") -> None:  # noqa: A002
         with frame("Gaps", "Gaps"):
             heading("Gaps", "What people asked that had no good answer. Write one, and it is found at once.")
-            await GapList(services, state, sort, (after, id) if after and id else None).show()
+            await load(GapList(services, state, sort, (after, id) if after and id else None).show())
 
 
 class GapList:

@@ -1,10 +1,12 @@
 """The state of every part, measured again every few seconds while somebody looks, and a report for those who help."""
 
+import asyncio
 from urllib.parse import quote
 
 from fastapi import Response
 from nicegui import app, ui
 
+from admin.components.loading import load
 from admin.components.moments import moment, span
 from admin.components.stock import stock_view
 from admin.theme import frame, heading, section
@@ -33,33 +35,10 @@ def add_pages(services: Services) -> None:
     """Adds `/health`, and the report beside it."""
 
     @ui.page("/health")
-    def health_page() -> None:
+    async def health_page() -> None:
         with frame("Health", "Health"):
             heading("Health", f"Every part, measured every {EVERY:.0f} seconds.")
-            parts = ui.element("div").classes("parts").props("aria-live=polite")
-            with parts:
-                ui.label("Measuring …").classes("muted")
-            stock = ui.element("div").classes("parts")
-            with section("Report a fault"):
-                ui.label("Health, versions, settings and the last lines of the log; no secret stands in it.")
-                ui.link("Download the report", f"/admin{quote(REPORT)}").classes("action").props("download")
-
-            async def measure() -> None:
-                health = await services.health.measure()
-                if not parts.is_deleted:
-                    parts.clear()
-                    with parts:
-                        _show(health)
-
-            async def take_stock() -> None:
-                taken = await services.inventory.take()
-                if not stock.is_deleted:
-                    stock.clear()
-                    with stock:
-                        stock_view(taken)
-
-            ui.timer(EVERY, measure)
-            ui.timer(SELDOM, take_stock)
+            await load(_all(services))
 
     async def report() -> Response:
         archive = await services.inventory.report(await services.health.measure())
@@ -67,6 +46,32 @@ def add_pages(services: Services) -> None:
         return Response(archive, media_type="application/zip", headers=named)
 
     app.add_api_route(REPORT, report, methods=["GET"], include_in_schema=False)
+
+
+async def _all(services: Services) -> None:
+    parts = ui.element("div").classes("parts").props("aria-live=polite")
+    stock = ui.element("div").classes("parts")
+    with section("Report a fault"):
+        ui.label("Health, versions, settings and the last lines of the log; no secret stands in it.")
+        ui.link("Download the report", f"/admin{quote(REPORT)}").classes("action").props("download")
+
+    async def measure() -> None:
+        health = await services.health.measure()
+        if not parts.is_deleted:
+            parts.clear()
+            with parts:
+                _show(health)
+
+    async def take_stock() -> None:
+        taken = await services.inventory.take()
+        if not stock.is_deleted:
+            stock.clear()
+            with stock:
+                stock_view(taken)
+
+    await asyncio.gather(measure(), take_stock())
+    ui.timer(EVERY, measure, immediate=False)
+    ui.timer(SELDOM, take_stock, immediate=False)
 
 
 def _show(health: Health) -> None:

@@ -4,7 +4,8 @@ from nicegui import ui
 
 from admin.catalogue import Catalogue
 from admin.components.changes import changes_view
-from admin.components.documents import DocumentList
+from admin.components.documents import DocumentList, Wanted
+from admin.components.loading import load
 from admin.components.moments import moment, span
 from admin.components.reindex import Reindex
 from admin.components.runs import runs_view
@@ -22,35 +23,38 @@ def add_pages(services: Services) -> None:
     catalogue = Catalogue(services.library)
 
     @ui.page("/knowledge")
-    async def knowledge_page(source: str = "") -> None:
-        @ui.refreshable
-        async def live() -> None:
-            _live(await services.versions.production())
-
-        @ui.refreshable
-        async def history() -> None:
-            runs, changes = await services.runs.latest(LATEST), await services.versions.changes(LATEST)
-            with ui.element("div").classes("history"):
-                changes_view(changes)
-                runs_view(runs)
-
-        async def show_news() -> None:
-            await live.refresh()
-            await versions.refresh()
-            await history.refresh()
-            await documents.refresh()
-
-        versions = VersionList(services, show_news)
-        documents = DocumentList(services.library, catalogue, source)
+    async def knowledge_page(q: str = "", source: str = "", product: str = "") -> None:
         with frame("Knowledge", "Knowledge"):
             heading("Knowledge", "The pages that answers come from, and the index that finds them.")
             ui.link("Search lab: try a question and see what it finds", "/knowledge/search").classes("back")
-            await live()
-            Reindex(services.refresher, show_news)
-            await versions.show()
-            await history()
-            with section("Documents"):
-                await documents.show()
+            await load(_all(services, DocumentList(services.library, catalogue, Wanted(q, source, product))))
+
+
+async def _all(services: Services, documents: DocumentList) -> None:
+    @ui.refreshable
+    async def live() -> None:
+        _live(await services.versions.production())
+
+    @ui.refreshable
+    async def history() -> None:
+        runs, changes = await services.runs.latest(LATEST), await services.versions.changes(LATEST)
+        with ui.element("div").classes("history"):
+            changes_view(changes)
+            runs_view(runs)
+
+    async def show_news() -> None:
+        await live.refresh()
+        await versions.refresh()
+        await history.refresh()
+        await documents.refresh()
+
+    versions = VersionList(services, show_news)
+    await live()
+    Reindex(services.refresher, show_news)
+    await versions.show()
+    await history()
+    with section("Documents"):
+        await documents.show()
 
 
 def _live(version: IndexVersion | None) -> None:

@@ -2,11 +2,9 @@
 
 from nicegui import app, ui
 
+from admin.components.loading import broken
 from admin.theme import empty, frame
 from core.bootstrap import Services
-from core.errors import AssistantError
-
-BROKEN = "Something broke while this page was built; the log tells more. Reload it, or try again later."
 
 
 def add_pages(_: Services) -> None:
@@ -23,4 +21,4 @@ def add_pages(_: Services) -> None:
 def broken_page(error: Exception) -> None:
     """Says what a person may know of an error; the rest is logged by NiceGUI."""
     with frame("This page cannot be shown", ""):
-        empty("This page cannot be shown", error.said if isinstance(error, AssistantError) else BROKEN)
+        broken(error)

@@ -10,6 +10,7 @@ from nicegui import events, ui
 
 from admin.components.breakdown import by_channel, by_mode, in_numbers
 from admin.components.concerns import ConcernList
+from admin.components.loading import load
 from admin.components.measures import BEFORE
 from admin.components.places import place_name
 from admin.components.status import StatusLine
@@ -68,7 +69,7 @@ def add_pages(services: Services) -> None:
             section("Attention")
             concerns = ConcernList(services.attention)
             await concerns.begin()
-            await OverviewPanel(services, view).begin()
+            await load(OverviewPanel(services, view).begin())
             ui.timer(EVERY, concerns.look)
 
 

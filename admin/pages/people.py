@@ -3,6 +3,7 @@
 from nicegui import ui
 
 from admin.components.api_keys import KeyList
+from admin.components.loading import load
 from admin.components.persons import PersonList
 from admin.permissions import may
 from admin.theme import empty, frame, heading
@@ -24,10 +25,9 @@ def add_pages(services: Services) -> None:
                 return
             ui.link("What was changed, and by whom", "/people/changes").classes("back")
             people, keys = PersonList(services), KeyList(services.keys)
-            await people.show()
-            await keys.show()
-            ui.timer(EVERY, people.refresh_if_changed, immediate=False)
-            ui.timer(EVERY, keys.refresh_if_changed, immediate=False)
+            for part in (people, keys):
+                await load(part.show())
+                ui.timer(EVERY, part.refresh_if_changed, immediate=False)
 
 
 def refused() -> bool:

@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 from nicegui import events, ui
 
 from admin.catalogue import Catalogue
+from admin.components.loading import load
 from admin.components.moments import span
 from admin.components.versions import name_of
 from admin.guard import MOUNT
@@ -57,7 +58,7 @@ def add_pages(services: Services) -> None:
         with frame("Search lab", "Search lab"):
             ui.link("← Knowledge", "/knowledge").classes("back")
             heading("Search lab", "Why a question finds what it finds, and what the agent would be told of it.")
-            await SearchLabView(services, catalogue, Wanted(q, version, source, product)).show()
+            await load(SearchLabView(services, catalogue, Wanted(q, version, source, product)).show())
 
 
 class SearchLabView:

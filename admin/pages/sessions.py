@@ -4,6 +4,7 @@ from fastapi import Request
 from nicegui import ui
 
 from admin.components.erase_person import ErasePerson
+from admin.components.loading import load
 from admin.components.session_filter import FilterBar
 from admin.components.session_row import session_row
 from admin.components.status import StatusLine
@@ -28,7 +29,7 @@ def add_pages(services: Services) -> None:
     async def sessions_page(request: Request) -> None:
         with frame("Sessions", "Sessions"):
             heading("Sessions", "Every conversation, wherever it was held.")
-            await SessionList(services, read_view(request.query_params)).show()
+            await load(SessionList(services, read_view(request.query_params)).show())
 
 
 class SessionList:

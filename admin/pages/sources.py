@@ -8,6 +8,7 @@ from urllib.parse import quote
 from nicegui import events, ui
 
 from admin.components.confirm import confirm
+from admin.components.loading import load
 from admin.components.moments import count
 from admin.components.reindex import Reindex
 from admin.components.schedule import times_in_words
@@ -36,7 +37,7 @@ def add_pages(services: Services) -> None:
     async def sources_page() -> None:
         with frame("Sources", "Sources"):
             heading("Sources", "Where the pages come from that answers are made of.")
-            await SourceList(services, unindexed).show()
+            await load(SourceList(services, unindexed).show())
 
     @ui.page("/sources/{name}")
     async def source_page(name: str) -> None:
@@ -48,7 +49,7 @@ def add_pages(services: Services) -> None:
                 ui.context.client.status_code = 404
                 empty("No such source", "It may have been removed. Go back to the list of all sources.")
                 return
-            await SourceView(services, unindexed, source).show()
+            await load(SourceView(services, unindexed, source).show())
 
 
 class Actions:

@@ -6,6 +6,7 @@ from admin.components.answer import answer_view, question_view
 from admin.components.confirm import confirm
 from admin.components.erase_person import ErasePerson
 from admin.components.golden import GoldenMaker
+from admin.components.loading import load
 from admin.components.moments import count, moment
 from admin.components.places import place_name, platform_name, thread_address
 from admin.components.replayed import ReplayButton
@@ -43,7 +44,7 @@ def add_pages(services: Services) -> None:
                 ui.context.client.status_code = 404
                 empty("No such session", "It may have been deleted. Go back to the list of all sessions.")
                 return
-            await Transcript(services, session, before).show()
+            await load(Transcript(services, session, before).show())
 
 
 class Transcript:

@@ -1,20 +1,26 @@
 """What every endpoint stands on: the services, the key, and the problems that are documented.
 
 Comes in: a request. Goes out: `Services`, and who acts; or 401, or 403. Every route names the scope that a key
-needs for it: `ASK`, `READ` or `MANAGE`.
+needs for it: `ASK`, `READ` or `MANAGE`; that of the metrics has a token of its own, `METRICS`.
 """
 
 import secrets
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 from fastapi import Depends, HTTPException, Request, Security, status
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
+from pydantic import SecretStr
 
+from bot.calling import TYPED_BY
 from bot.http.schemas import Problem
 from core.bootstrap import Services
-from core.domain.people import COMMAND, KeyScope, acting, acting_as
+from core.domain.people import COMMAND, SERVICE, KeyScope, acting, acting_as
 from core.operations.keys import BEGINNING
+
+LONGEST = 64
+"""Characters taken of a name that a command says."""
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -36,12 +42,16 @@ def services_of(request: Request) -> Services:
 Core = Annotated[Services, Depends(services_of)]
 
 
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
+KeyHeader = Annotated[str | None, Depends(APIKeyHeader(name="X-API-Key", auto_error=False))]
+
+
 async def check_key(
     needed: SecurityScopes,
     request: Request,
     services: Core,
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
-    header: Annotated[str | None, Depends(APIKeyHeader(name="X-API-Key", auto_error=False))],
+    bearer: Bearer,
+    header: KeyHeader,
 ) -> AsyncGenerator[None]:
     """Lets a request pass that carries API_KEY, or a key of the console with the scopes that are needed.
 
@@ -49,15 +59,41 @@ async def check_key(
     """
     given = (bearer.credentials if bearer else header) or ""
     expected = services.settings.api_key
-    if expected and secrets.compare_digest(given.encode(), expected.get_secret_value().encode()):
+    if _is(given, expected):
         who = "API_KEY"
     elif expected is None and not given.startswith(BEGINNING):
         _refuse_other_sites(request)
         who = "http"
     else:
         who = await _named(services, given, needed.scopes)
-    with acting_as(COMMAND if acting() == COMMAND else who):
+    with acting_as(_typed(request, who) if acting() == SERVICE else acting()):
         yield
+
+
+def _typed(request: Request, who: str) -> str:
+    """Who acts, and who typed the command that does. The latter is only said, so it stands behind what is known."""
+    name = unquote(request.headers.get(TYPED_BY, ""))[:LONGEST]
+    return f"{who} ({COMMAND} of {name})" if name and name.isprintable() else who
+
+
+async def check_scrape(request: Request, services: Core, bearer: Bearer, header: KeyHeader) -> None:
+    """Lets a scrape pass that carries METRICS_TOKEN or API_KEY, or a key of the console with the scope `metrics`.
+
+    Any passes when neither is set and no key is sent.
+    """
+    given = (bearer.credentials if bearer else header) or ""
+    settings = services.settings
+    if _is(given, settings.metrics_token) or _is(given, settings.api_key):
+        return
+    if settings.metrics_token or settings.api_key or given.startswith(BEGINNING):
+        await _named(services, given, [KeyScope.METRICS])
+    else:
+        _refuse_other_sites(request)
+
+
+def _is(given: str, expected: SecretStr | None) -> bool:
+    """Whether a secret that is set was sent."""
+    return expected is not None and secrets.compare_digest(given.encode(), expected.get_secret_value().encode())
 
 
 async def _named(services: Services, given: str, needed: list[str]) -> str:
@@ -88,3 +124,4 @@ def _refuse_other_sites(request: Request) -> None:
 ASK: Any = Security(check_key, scopes=[KeyScope.ASK])
 READ: Any = Security(check_key, scopes=[KeyScope.READ])
 MANAGE: Any = Security(check_key, scopes=[KeyScope.MANAGE])
+METRICS: Any = Depends(check_scrape)

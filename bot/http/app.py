@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
-from bot.http import index_routes, source_routes
+from bot.http import index_routes, source_routes, watch_routes
 from bot.http.routes import open_routes, routes
 from core.bootstrap import Services
 from core.errors import (
@@ -41,13 +41,20 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.include_router(open_routes)
+    app.include_router(watch_routes.routes)
     app.include_router(routes)
     app.include_router(index_routes.routes)
     app.include_router(source_routes.routes)
-    app.add_exception_handler(AssistantError, _tell)
-    app.add_exception_handler(RequestValidationError, _tell_reason)
-    app.add_exception_handler(HTTPException, _tell_status)
-    app.add_exception_handler(Exception, _apologise)
+    _tell_errors(app)
+    return app
+
+
+def create_watch_app(services: Services) -> FastAPI:
+    """What a process without the role `http` answers to those who watch it."""
+    app = FastAPI(title="MLOps Assistant", version=VERSION, openapi_url=None)
+    app.state.services = services
+    app.include_router(watch_routes.routes)
+    _tell_errors(app)
     return app
 
 
@@ -72,6 +79,13 @@ def reason_of(error: RequestValidationError) -> str:
         return f"{place}: {item['msg']}"
 
     return "; ".join(sentence(item) for item in error.errors()) + "."
+
+
+def _tell_errors(app: FastAPI) -> None:
+    app.add_exception_handler(AssistantError, _tell)
+    app.add_exception_handler(RequestValidationError, _tell_reason)
+    app.add_exception_handler(HTTPException, _tell_status)
+    app.add_exception_handler(Exception, _apologise)
 
 
 async def _tell(_: Request, error: Exception) -> JSONResponse:

@@ -1,9 +1,9 @@
-"""The endpoints of questions, sessions and health. Each turns a request into a call of the core."""
+"""The endpoints of questions and sessions. Each turns a request into a call of the core."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response, status
+from fastapi import APIRouter, Header
 from fastapi.responses import StreamingResponse
 
 from bot.http.access import ASK, MANAGE, PROBLEMS, READ, Core
@@ -12,7 +12,6 @@ from bot.http.schemas import (
     ChatReply,
     ChatRequest,
     Deleted,
-    HealthReply,
     History,
     MessageId,
     Problem,
@@ -46,15 +45,6 @@ async def welcome(services: Core) -> Welcome:
         console=f"{services.settings.address}/admin",
         health="/health",
     )
-
-
-@open_routes.get("/health", responses={503: {"model": HealthReply}})
-async def health(services: Core, response: Response) -> HealthReply:
-    """The state and latency of every part; 503 when one that is needed is down."""
-    measured = await services.health.measure()
-    if not measured.ready:
-        response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    return HealthReply.of(measured, VERSION)
 
 
 @routes.post("/chat", dependencies=[ASK], tags=["questions"], response_model=ChatReply, responses=STREAMED)

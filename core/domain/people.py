@@ -79,6 +79,7 @@ class KeyScope(StrEnum):
     ASK = "ask"
     READ = "read"
     MANAGE = "manage"
+    METRICS = "metrics"
 
 
 @dataclass(frozen=True)

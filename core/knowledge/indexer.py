@@ -228,7 +228,7 @@ class Indexer:
         """Why a new version must not take the live one's place by itself."""
         if live is None:
             with suppress(InputError):  # questions that cannot be read are no reason to have no index
-                await self._evaluator.evaluate(candidate)
+                await self._evaluator.measure(candidate)
             return []
         if live.configuration != candidate.configuration and await self._versions.is_rejected(candidate.configuration):
             return ["somebody rolled back from an index of this configuration, so it is promoted by hand only"]

@@ -54,5 +54,5 @@ def register_checks(
     health.add("database", check_database, needed=True)
     health.add("index", check_index, needed=True)
     health.add("embedding model", check_embedding, needed=True)
-    health.add("language model", check_model)
+    health.add("language model", check_model, far=True)
     health.add("scheduler", check_scheduler)

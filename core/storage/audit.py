@@ -36,12 +36,15 @@ class Audit:
     async def latest(
         self, count: int, *, before: str = "", who: str = "", action: str = "", subject: str = ""
     ) -> list[Change]:
-        """Changes, the latest first, those older than the one with the id `before`; kept to what is named."""
+        """Changes, the latest first, those older than the one with the id `before`; kept to what is named.
+
+        `who` may be a part of a name, `action` how one begins.
+        """
         query = select(AuditRow).order_by(AuditRow.id.desc()).limit(count)
         if before:
             query = query.where(AuditRow.id < before)
         if who:
-            query = query.where(AuditRow.who == who)
+            query = query.where(AuditRow.who.icontains(who, autoescape=True))
         if action:
             query = query.where(AuditRow.action.startswith(action, autoescape=True))
         if subject:

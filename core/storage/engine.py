@@ -156,6 +156,15 @@ class Database:
         async with self.read() as session:
             await session.execute(text("SELECT 1 FROM sessions LIMIT 1"))
 
+    def connections(self) -> dict[str, int]:
+        """How many connections are `busy`, how many `idle`, and how many there may be (`most`)."""
+        pools: list[Any] = [self._engine.pool, self._direct.pool]
+        return {
+            "busy": sum(pool.checkedout() for pool in pools),
+            "idle": sum(pool.checkedin() for pool in pools),
+            "most": sum(pool.size() + pool._max_overflow for pool in pools),  # noqa: SLF001 - it tells nobody else
+        }
+
     async def close(self) -> None:
         """Gives every connection back."""
         await self._engine.dispose()

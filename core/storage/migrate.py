@@ -1,16 +1,27 @@
-"""Brings the tables to a revision with Alembic; `mlops-assistant migrate` and the start of `serve` call it."""
+"""Brings the tables to a revision with Alembic; `mlops-assistant migrate` and the start of `serve` call it.
+
+A schema of a newer version is used as it is when it only added to what this version knows, so that a deployment can go
+one version back without its data.
+"""
 
 import asyncio
+import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
+from sqlalchemy import Connection, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from core.errors import SchemaOutdated, StorageError
 from core.storage.engine import create_engine, explain
+from core.storage.models import SchemaFloorRow
+
+_log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
@@ -27,6 +38,10 @@ def migrate(url: str, revision: str = "head") -> str:
     try:
         (command.downgrade if down else command.upgrade)(config, revision)
     except CommandError as error:
+        if revision == "head" and asyncio.run(_read(url, _floor)) in _known(config):
+            newer = asyncio.run(_read(url, _revision)) or "base"
+            _log.warning("the database is at revision %s of a newer version, which serves this one too", newer)
+            return newer
         raise SchemaOutdated(
             f"The database has a schema that this version does not know ({error}). It was left as it is: use the "
             "version of the assistant that made it, or a newer one."
@@ -35,14 +50,26 @@ def migrate(url: str, revision: str = "head") -> str:
         raise explain(error, "that DATABASE_URL names" if "sqlite" not in url else "in VAR_DIR") from error
     except OSError as error:
         raise StorageError(f"The database cannot be reached: {error}. Nothing was changed.") from error
-    return asyncio.run(_reached(url))
+    return asyncio.run(_read(url, _revision)) or "base"
 
 
-async def _reached(url: str) -> str:
+def _known(config: Config) -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _floor(connection: Connection) -> str | None:
+    there = inspect(connection).has_table(SchemaFloorRow.__tablename__)
+    return connection.scalar(select(SchemaFloorRow.revision)) if there else None
+
+
+async def _read(url: str, what: Callable[[Connection], str | None]) -> str | None:
     engine = create_engine(url)
     try:
         async with engine.connect() as connection:
-            revision = await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+            return await connection.run_sync(what)
     finally:
         await engine.dispose()
-    return revision or "base"

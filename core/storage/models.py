@@ -316,3 +316,11 @@ class AuditRow(Base):
     subject: Mapped[str] = mapped_column(String(300))
     before: Mapped[dict[str, Any]]
     after: Mapped[dict[str, Any]]
+
+
+class SchemaFloorRow(Base):
+    """One row: the oldest revision that code has to know to use this schema. The migrations keep it."""
+
+    __tablename__ = "schema_floor"
+
+    revision: Mapped[str] = mapped_column(String(32), primary_key=True)

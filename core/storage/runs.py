@@ -4,6 +4,7 @@ Comes in: runs from the refresh. Goes out: runs for the console, the command and
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -60,6 +61,20 @@ class Runs:
             count = await db.scalar(select(func.count()).where(open_runs)) or 0
             await db.execute(update(RefreshRunRow).where(open_runs).values(**ended))
             return count
+
+    async def counts(self) -> dict[tuple[str, str], int]:
+        """How many refreshes there were, by trigger and status."""
+        query = select(RefreshRunRow.trigger, RefreshRunRow.status, func.count())
+        async with self._database.read() as db:
+            rows = await db.execute(query.group_by(RefreshRunRow.trigger, RefreshRunRow.status))
+            return {(trigger, status): count for trigger, status, count in rows}
+
+    async def last_success(self) -> datetime | None:
+        """When a refresh last ended without a failure (UTC), whether or not it changed anything."""
+        ended = RefreshRunRow.status.not_in([RunStatus.RUNNING, RunStatus.FAILED])
+        query = select(RefreshRunRow.finished_at).where(ended).order_by(RefreshRunRow.id.desc()).limit(1)
+        async with self._database.read() as db:
+            return await db.scalar(query)
 
     async def latest(self, limit: int = 20) -> list[RefreshRun]:
         """The latest refreshes, newest first."""

@@ -1,7 +1,6 @@
 """The console over real services, and the people who open it: a `visitor` without and an `owner` with the password."""
 
 import asyncio
-import gc
 import os
 import shutil
 import socket
@@ -24,6 +23,7 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from admin.auth import console_access
+from admin.components import loading
 from admin.mount import mount_console
 from core.bootstrap import Services, open_services
 from core.domain.people import Role
@@ -51,14 +51,10 @@ LogIn = Callable[..., Awaitable[httpx.Response]]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def quick_runs() -> Iterator[None]:
-    """Spares each test a second: passwords are hashed for real, but cheaply, and what is loaded is collected no more.
-
-    NiceGUI collects garbage at every end.
-    """
-    gc.collect()
-    gc.freeze()
+def quick_hashes_and_whole_pages() -> Iterator[None]:
+    """Passwords are hashed for real, but cheaply; pages come whole, however slow the machine is."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "PATIENCE", None)
         patch.setattr(passwords, "HASHER", PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),)))
         yield
 

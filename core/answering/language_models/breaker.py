@@ -38,6 +38,11 @@ class Breaker:
             self._trying = True
         return True
 
+    @property
+    def resting(self) -> bool:
+        """Whether the endpoint is left alone, or was and has not answered since."""
+        return bool(self._rests_until)
+
     def succeeded(self) -> None:
         """The call brought a reply."""
         self._failures, self._rests_until, self._trying, self.reason = 0, 0.0, False, ""

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from core.answering.bill import Bill, unbilled
 from core.answering.language_models.breaker import Breaker
 from core.answering.language_models.model import Delta, LanguageModel, Reply
+from core.answering.meters import FAILURES, RESTING
 from core.errors import ModelError
 
 _log = logging.getLogger(__name__)
@@ -28,12 +29,18 @@ class Link:
     place: str
     breaker: Breaker = field(default_factory=Breaker)
 
+    def measure(self) -> None:
+        """Tells the state of its breaker."""
+        RESTING.labels(self.place).set(self.breaker.resting)
+
 
 class ModelChain:
     """Asks its links one after the other; `last_resort` makes the model that quotes for a reason in words."""
 
     def __init__(self, links: Sequence[Link], last_resort: Callable[[str], LanguageModel]) -> None:
         self._links = tuple(links)
+        for link in self._links:
+            link.measure()
         self._last_resort = last_resort
 
     @property
@@ -61,10 +68,13 @@ class ModelChain:
                     async for piece in pieces:
                         if isinstance(piece, Reply):
                             link.breaker.succeeded()
+                            link.measure()
                         shown = True
                         yield piece
             except ModelError as error:
                 link.breaker.failed(error)
+                link.measure()
+                FAILURES.labels(link.place).inc()
                 _log.warning("%s at %s failed: %s", link.model.name, link.place, error)
                 if shown:
                     raise

@@ -30,6 +30,7 @@ from core.answering.language_models.patience import CallTime
 from core.answering.language_models.prices import cost, estimated_tokens
 from core.answering.language_models.sse import EventReader, Json, NoEvents
 from core.answering.language_models.tool_calls import Tools
+from core.answering.meters import count_call
 from core.domain.conversation import ModelCall
 from core.errors import ModelError
 from core.settings import Endpoint, Settings
@@ -143,6 +144,7 @@ class OpenAIEndpoint:
             account = self._account(request, reply, call, prompt)
             if reply.generated or reply.usage:
                 bill(account)
+                count_call(account, reply.cached)
         if text := reply.finish():
             yield Delta(text)
         requests = reply.requests()

@@ -59,6 +59,12 @@ class Incoming:
         """What people should know of the text."""
         return TOO_LONG if self.full else CUT_OFF if self.finished == "length" and self._text else ""
 
+    @property
+    def cached(self) -> int:
+        """Tokens of the request that the endpoint had in its cache, if it tells."""
+        details = self.usage.get("prompt_tokens_details")
+        return int(cast("Json", details).get("cached_tokens") or 0) if isinstance(details, dict) else 0
+
     def take(self, event: Json) -> str:
         """What an event adds to the text. Raises Failed for an event that tells of an error."""
         if event.get("error") or event.get("object") == "error":

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from core.answering.engine import Brief, Engine
+from core.answering.meters import count_turn
 from core.answering.turns.budgets import Allowance, Budgets
 from core.answering.turns.durability import Durability
 from core.answering.turns.line import Line
@@ -123,6 +124,7 @@ class TurnRunner:
             if turn.work.cancelled() and not turn.stopped:
                 raise asyncio.CancelledError  # noqa: TRY301 - not the asker's wish: the turn is begun again
             await self._conclude(turn)
+            count_turn(turn)
             if turn.asked:  # its followers know the outcome; the next question of the session waits for the bill
                 await self._charge(turn.asked.question, turn.bill)
         except asyncio.CancelledError:

@@ -5,10 +5,11 @@ by the service; it lives in the process that answers.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 
 from core.domain.conversation import Asked, ModelCall
-from core.domain.events import AnswerEvent, Queued
+from core.domain.events import AnswerEvent, Completed, Queued, TextDelta
 from core.errors import AssistantError, TurnStopped
 
 STOPPED = "Stopped, as you wished."
@@ -17,7 +18,7 @@ STOPPED = "Stopped, as you wished."
 class Turn:
     """The events of one answer, kept while it is being made; `asked` is there once the question was looked up.
 
-    `bill` holds the calls of language models that have ended.
+    `bill` holds the calls of language models that have ended, `first_text` after how many seconds the first words came.
     """
 
     def __init__(self, event_id: str, asked: Asked | None = None) -> None:
@@ -29,14 +30,33 @@ class Turn:
         self.stopped = False
         self.work: asyncio.Task[None] | None = None
         self.bill: list[ModelCall] = []
+        self.first_text: float | None = None
+        self._began = time.monotonic()
         self._failure: AssistantError | None = None
         self._events: list[AnswerEvent] = []
         self._news = asyncio.Event()
+
+    @property
+    def seconds(self) -> float:
+        """Since it was made."""
+        return time.monotonic() - self._began
+
+    @property
+    def outcome(self) -> str:
+        """`answered`, `uncovered`, `stopped` or `failed`; empty while it runs, or when another process ended it."""
+        if self._failure:
+            return "stopped" if isinstance(self._failure, TurnStopped) else "failed"
+        last = self._events[-1] if self._events else None
+        if self.ended and isinstance(last, Completed):
+            return "answered" if last.answer.covered else "uncovered"
+        return ""
 
     def tell(self, event: AnswerEvent) -> None:
         """Notes an event; of several places in line in a row only the last one is kept."""
         if isinstance(event, Queued) and self._events and isinstance(self._events[-1], Queued):
             self._events[-1] = event
+        if isinstance(event, TextDelta) and self.first_text is None:
+            self.first_text = self.seconds
         self._events.append(event)
         self._announce()
 

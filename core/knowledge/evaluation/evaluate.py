@@ -19,6 +19,7 @@ from core.knowledge.evaluation.questionnaire import Questionnaire
 from core.knowledge.evaluation.scoring import Outcome, Scores, judge, score, worse
 from core.knowledge.index.opened import OpenVersion
 from core.knowledge.retrieval.retrieve import SUPPORTING_SCORE, Retriever
+from core.storage.audit import Audit
 from core.storage.versions import Versions
 
 RANKED = 10
@@ -35,14 +36,24 @@ class Evaluator:
     """Runs golden questions against versions."""
 
     def __init__(
-        self, versions: Versions, retriever: Retriever, questionnaire: Questionnaire, tolerance: float
+        self, versions: Versions, retriever: Retriever, questionnaire: Questionnaire, tolerance: float, audit: Audit
     ) -> None:
         self._versions = versions
         self._retriever = retriever
         self._questionnaire = questionnaire
         self._tolerance = tolerance
+        self._audit = audit
 
     async def evaluate(
+        self, version: IndexVersion, questions: Path | None = None, *, tell: Tell = _nobody
+    ) -> list[Outcome]:
+        """Asks a version, because somebody wants to know: as `measure`, and it stands in the record of changes."""
+        outcomes = await self.measure(version, questions, tell=tell)
+        right = sum(outcome.right for outcome in outcomes)
+        await self._audit.note("index.evaluate", version.id, after={"right": right, "of": len(outcomes)})
+        return outcomes
+
+    async def measure(
         self, version: IndexVersion, questions: Path | None = None, *, tell: Tell = _nobody
     ) -> list[Outcome]:
         """Asks a version every question whose pages it holds, and stores the result with it; tells how far it is.
@@ -69,11 +80,11 @@ class Evaluator:
 
     async def objections(self, candidate: IndexVersion, live: IndexVersion) -> list[str]:
         """Sentences on what a candidate finds worse than the live version by more than the tolerance."""
-        after = await self.evaluate(candidate)
+        after = await self.measure(candidate)
         if not after:
             return []
         try:
-            before = await self.evaluate(live)
+            before = await self.measure(live)
         except KnowledgeError:  # a live version that cannot be read is no reason to keep it
             return []
         both = {outcome.id for outcome in before} & {outcome.id for outcome in after}

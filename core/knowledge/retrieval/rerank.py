@@ -18,10 +18,15 @@ class Reranker:
     """
 
     def __init__(self, model: str) -> None:
-        from sentence_transformers import CrossEncoder  # noqa: PLC0415 - seconds; only who asks for it pays them
-
         try:
+            from sentence_transformers import CrossEncoder  # noqa: PLC0415 - seconds; only who asks for it pays them
+
             self._model: Any = CrossEncoder(model, device=None)
+        except ImportError as error:
+            raise KnowledgeError(
+                f"The cross-encoder {model} needs sentence-transformers, which is not installed here; images leave it "
+                "out. Leave RERANK_MODEL empty, or install from source with `make install`."
+            ) from error
         except Exception as error:  # the library raises whatever torch, the hub or a broken file makes of it
             raise KnowledgeError(
                 f"The cross-encoder {model} cannot be loaded. Correct RERANK_MODEL, or leave it empty.",

@@ -194,7 +194,7 @@ async def test_api_document_tells_every_endpoint_and_is_whole(caller: Any) -> No
 
     assert document["openapi"].startswith("3.")
     assert set(document["paths"]) == {
-        "/", "/health", "/chat", "/chat/{turn_id}", "/crew-chat", "/history/{session_id}",
+        "/", "/health", "/metrics", "/chat", "/chat/{turn_id}", "/crew-chat", "/history/{session_id}",
         "/messages/{message_id}/replay", "/index-docs", "/search",
         "/sources", "/sources/check", "/sources/{name}", "/sources/{name}/check", "/sources/{name}/pages",
         "/sources/{name}/upload", "/index/versions", "/index/versions/{version}/promote", "/index/changes",

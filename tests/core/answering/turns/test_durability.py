@@ -48,10 +48,10 @@ def runs() -> Runs:
 
 @pytest.fixture
 def ledger(
-    database: Database, database_url: str, tmp_path: Path, runs: Runs
+    database: Database, migrated_url: str, tmp_path: Path, runs: Runs
 ) -> Callable[[], "asynccontextmanager[Ledger]"]:
     """A process, as it were: its ledger is open while the block runs. One at a time, as there is one DBOS."""
-    settings = load_settings(database_url=database_url, var_dir=tmp_path)
+    settings = load_settings(database_url=migrated_url, var_dir=tmp_path)
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Ledger]:

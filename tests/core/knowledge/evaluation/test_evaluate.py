@@ -38,7 +38,7 @@ def evaluator(services: Services, file: Path, tolerance: float = 0.05) -> Evalua
     """An evaluator whose questionnaire begins with the questions of a file."""
     kept = services.questionnaire
     questionnaire = Questionnaire(kept._stored, services.library, services.audit, file)
-    return Evaluator(services.versions, services.retriever, questionnaire, tolerance)
+    return Evaluator(services.versions, services.retriever, questionnaire, tolerance, services.audit)
 
 
 async def beside(services: Services, swapped: bool = False) -> IndexVersion:
