@@ -6,12 +6,21 @@ platform has refused to be told. Used by the actions of Slack and Discord.
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+
+from core.domain.conversation import Question
 
 LAST_WORD_SECONDS = 2.0
 """How long answers that have ended may take to be delivered once the channel stops."""
 
+Keeps = Callable[[Question], Awaitable[bool]]
+"""Whether it is still for this process to speak about a question; see `AnsweringService.keeps`."""
+
 _log = logging.getLogger(__name__)
+
+
+class TakenOver(Exception):
+    """Another process answers a question, because it held this one for gone: nothing more is said about it here."""
 
 
 class Work:
@@ -76,6 +85,8 @@ class Work:
     async def _told(self, task: Coroutine[None, None, None]) -> None:
         try:
             await task
+        except TakenOver as error:
+            _log.info("%s", error)
         except Exception as error:  # the boundary of a background task
             known = isinstance(error, self._refusal)
             _log.error("%s did not take a message: %s", self._platform, error, exc_info=None if known else error)

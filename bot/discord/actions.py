@@ -29,7 +29,7 @@ from core.answering.masking import masked
 from core.answering.service import AnsweringService, check_text
 from core.domain.conversation import Asked, Manner, Mode, Question, SessionKey
 from core.domain.events import Completed, TextDelta
-from core.errors import AssistantError, TurnStopped
+from core.errors import AssistantError, QuestionGone, TurnStopped
 
 RESUMING = "resuming"
 THANKED = "👍"
@@ -155,8 +155,7 @@ class Actions:
         await self._work.drop(asked.question.event_id)
         posted = places(asked.placement) or await self._messenger.posted(asked.question)
         await self._service.withdraw(event_id)
-        for placement in posted.values():
-            await self._messenger.delete(placement)
+        await self._delivery.remove("", posted)
 
     async def take_stop(self, interaction: discord.Interaction, event_id: str) -> None:
         """Stops an answer. Raises InputError unless the person asked for it."""
@@ -214,6 +213,8 @@ class Actions:
                 text += event.text if isinstance(event, TextDelta) else ""
                 if placement:
                     await self._messenger.show_progress(question, placement, event, text)
+        except QuestionGone:
+            await self._delivery.remove(placement, posted)
         except TurnStopped:
             await self._delivery.end(question, placement, render_stopped(text), posted)
         except AssistantError as error:

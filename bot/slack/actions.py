@@ -25,7 +25,7 @@ from bot.work import Work
 from core.answering.service import AnsweringService, check_text
 from core.domain.conversation import Asked, Manner, Mode, Question
 from core.domain.events import Completed, TextDelta
-from core.errors import AssistantError, TurnStopped
+from core.errors import AssistantError, QuestionGone, TurnStopped
 
 STORE_SECONDS = 2.5
 """How long Slack is kept waiting for a question to be stored; it waits for three."""
@@ -151,8 +151,7 @@ class Actions:
         await self._work.drop(asked.question.event_id)
         posted = await self._messenger.posted(asked.question)
         await self._service.withdraw(event_id)
-        for ts in dict.fromkeys([*asked.placement.split(), *posted.values()]):
-            await self._messenger.delete(asked.question.session, ts)
+        await self._delivery.remove(asked.question, asked.placement, posted)
 
     async def take_stop(self, event_id: str, person: str) -> None:
         """Stops an answer. Raises InputError unless the person asked for it."""
@@ -205,6 +204,8 @@ class Actions:
                 text += event.text if isinstance(event, TextDelta) else ""
                 if placement and question.manner is Manner.REPLY:
                     await self._messenger.show_progress(question, first(placement), event, text)
+        except QuestionGone:
+            await self._delivery.remove(question, placement, posted)
         except TurnStopped:
             await self._delivery.end(question, placement, render_stopped(text), posted)
         except AssistantError as error:
