@@ -25,6 +25,7 @@ from bot.work import Work
 from core.answering.service import AnsweringService, check_text
 from core.domain.conversation import Asked, Manner, Mode, Question
 from core.domain.events import Completed, TextDelta
+from core.domain.turn_context import working_on
 from core.errors import AssistantError, QuestionGone, TurnStopped
 
 STORE_SECONDS = 2.5
@@ -88,7 +89,7 @@ class Actions:
         try:
             await self._store(question)
         except AssistantError as error:
-            self._work.start(self._tell(question, error), question.event_id)
+            self._work.start(self._tell(question, error), question)
 
     async def answer(self, question: Question) -> None:
         """As `accept`, of a question that nobody asks just now: why it cannot be stored is raised, not told."""
@@ -141,7 +142,7 @@ class Actions:
             return
         if changed and self._work.claim(question.event_id):
             await self._delivery.reopen(question, asked.placement)
-            self._work.start(self._answer(question, asked.placement, posted), question.event_id)
+            self._work.start(self._answer(question, asked.placement, posted), question)
 
     async def forget(self, event_id: str) -> None:
         """Deletes the answer to a question that was deleted, unless the channel wants to keep it."""
@@ -167,7 +168,8 @@ class Actions:
 
     async def _resume(self) -> None:
         async for left in self._service.left_behind(PLATFORM):
-            self._work.start(self._finish(left))  # even while it is delivered again, which will find it stored
+            with working_on(left.question):
+                self._work.start(self._finish(left))  # even while it is delivered again, which will find it stored
 
     async def _finish(self, left: Asked) -> None:
         """Answers a question that was left behind, in the message already posted; or delivers its answer."""
@@ -181,7 +183,7 @@ class Actions:
 
     async def _store(self, question: Question) -> None:
         if await self._service.accept(question):
-            self._work.start(self._answer(question), question.event_id)
+            self._work.start(self._answer(question), question)
         else:
             self._work.release(question.event_id)
 

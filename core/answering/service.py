@@ -22,6 +22,7 @@ from core.answering.turns.runner import TurnRunner, patiently
 from core.answering.turns.turn import ended, stopped
 from core.domain.conversation import AWAITED, MAX_QUESTION, Asked, Mode, Question, SessionKey, Status
 from core.domain.events import Accepted, AnswerEvent, Completed
+from core.domain.turn_context import working_on
 from core.errors import AssistantError, InputError, StorageError, UnknownTurn
 from core.storage.ids import now
 from core.storage.sessions import Sessions
@@ -280,12 +281,13 @@ class AnsweringService:
         self._runner.check(question.mode)
 
     async def _accept(self, question: Question, *, kept: bool) -> bool:
-        turn = await self._turns.claim(question, self._durability.executor)
-        if turn is None:
-            return False
-        self._live.expect(Asked(question, turn, Status.PENDING, kept=kept))
-        await self._begin(question.event_id)
-        return True
+        with working_on(question):
+            turn = await self._turns.claim(question, self._durability.executor)
+            if turn is None:
+                return False
+            self._live.expect(Asked(question, turn, Status.PENDING, kept=kept))
+            await self._begin(question.event_id)
+            return True
 
     async def _begin(self, event_id: str) -> None:
         """Has a turn run, unless it does or was begun too often."""

@@ -24,6 +24,7 @@ from core.answering.turns.turn import Turn, ended, stopped
 from core.domain.channels import ChannelSettings
 from core.domain.conversation import Answer, Asked, Memory, Mode, ModelCall, Question, SessionKey, Status
 from core.domain.events import Completed, Queued, TextDelta
+from core.domain.turn_context import working_on
 from core.errors import AssistantError, StorageError
 from core.storage.turns import Begun, Turns
 
@@ -116,6 +117,10 @@ class TurnRunner:
     async def run(self, event_id: str) -> None:
         """Runs a turn to its end. Raises CancelledError alone, when the process ends before the turn."""
         turn = self.live.begin(event_id)
+        with working_on(turn.asked.question if turn.asked else event_id):
+            await self._run(turn)
+
+    async def _run(self, turn: Turn) -> None:
         turn.work = asyncio.ensure_future(self._work(turn))
         if turn.stopped:  # before it ran
             turn.work.cancel()
@@ -138,6 +143,10 @@ class TurnRunner:
         begun = await self._in_order(turn)
         if begun is None:
             return
+        with working_on(begun.asked.question):
+            await self._answer(turn, begun)
+
+    async def _answer(self, turn: Turn, begun: Begun) -> None:
         question = begun.asked.question
         async with self._lines[question.mode].place(*_fair(question), lambda n: turn.tell(Queued(n))):
             allowance = await self._budgets.allowance(question)
