@@ -108,7 +108,7 @@ class Host:
         """What a person does on the host."""
         return subprocess.run(
             [self.home / "current" / "deploy" / "host.sh", command],
-            env=os.environ | self._docker, text=True, capture_output=True, check=False,
+            env={"HOME": str(Path.home()), **self._docker}, text=True, capture_output=True, check=False,
         )  # fmt: skip
 
     def cut_connections(self) -> None:
