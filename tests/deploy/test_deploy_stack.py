@@ -51,6 +51,7 @@ def stack(tmp_path: Path, sshd: Sshd, docker: dict[str, str]) -> Iterator[Host]:
         "DATABASE_PORT": str(database), "DATABASE_URL": f"postgresql://assistant@127.0.0.1:{database}/assistant",
         "CHROMA_PORT": str(chroma), "CHROMA_URL": f"http://127.0.0.1:{chroma}",
         "DEPLOY_PATIENCE": "200", "BACKUP_TO": "off",
+        "KNOWLEDGE_DIR": "/app/data/knowledge/experiment-tracking",
     }  # fmt: skip
     yield place
     place.remove()
