@@ -2,10 +2,6 @@
 
 resource "aws_s3_bucket" "backups" {
   bucket_prefix = "${var.name}-"
-
-  lifecycle {
-    prevent_destroy = true
-  }
 }
 
 resource "aws_s3_bucket_public_access_block" "backups" {
