@@ -13,6 +13,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+from filelock import FileLock, Timeout
+
 from core.storage.engine import create_direct_engine
 from core.storage.executors import Executors
 from core.storage.ids import new_id, now
@@ -122,6 +124,7 @@ class Ledger:
         self._url = url
         self._executors = executors
         self._last = folder / "executor"
+        self._holding = FileLock(folder / "executor.lock")
         self._alone = alone
         self._workflows: Any = None
         self._seen: dict[str, tuple[int, int]] = {}
@@ -144,8 +147,8 @@ class Ledger:
         self._workflows.launch()
         before = await self._executors.beats()
         await self._executors.beat(self.executor)
-        dead = {*before} if self._alone else {*before} & self._predecessor()
-        self._last.write_text(self.executor)
+        predecessor = self._predecessor()
+        dead = {*before} if self._alone else {*before} & predecessor
         self._seen = {executor: (beat, GONE_LOOKS if executor in dead else 0) for executor, beat in before.items()}
         for executor in dead:
             await self._bury(executor)
@@ -178,12 +181,20 @@ class Ledger:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._fallback.close()
         await self._workflows.close()
+        self._holding.release()
 
     def _predecessor(self) -> set[str]:
-        """The process that held this folder before; whoever holds it now knows that it is gone."""
-        with suppress(OSError):
-            return {self._last.read_text().strip()}
-        return set()
+        """The process that held this folder before: whoever holds it now knows that it is gone.
+
+        None when another one holds it: replicas may share a folder, where Chroma is a server.
+        """
+        before: set[str] = set()
+        with suppress(OSError, Timeout):
+            self._holding.acquire(timeout=0)
+            if self._last.is_file():
+                before = {self._last.read_text().strip()}
+            self._last.write_text(self.executor)
+        return before
 
     async def _watch(self) -> None:
         """Says that this process lives, and looks who else does."""

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from core.answering.turns.durability import GONE_LOOKS, InMemory, Ledger
 from core.settings import load_settings
@@ -112,6 +113,21 @@ async def test_a_mistake_in_a_turn_ends_that_turn_alone(ledger: Open, runs: Runs
         await two.start("slack:fine")
         await runs.until(lambda r: r.ended)
     assert runs.begun == ["slack:fine"]
+
+
+@pytest.mark.parametrize("migrated_url", ["postgres"], indirect=True)
+async def test_a_process_that_shares_its_folder_with_a_living_one_leaves_its_turns_alone(
+    database: Database, ledger: Open, tmp_path: Path
+) -> None:
+    await Executors(database).beat("the other")
+    (tmp_path / "executor").write_text("the other")
+    with FileLock(tmp_path / "executor.lock"):
+        async with ledger() as one:
+            assert "the other" not in one.gone()
+    assert (tmp_path / "executor").read_text() == "the other"
+    async with ledger() as two:
+        assert (tmp_path / "executor").read_text() == two.executor
+        assert "the other" not in await Executors(database).beats(), "buried: its folder was free"
 
 
 @pytest.fixture
