@@ -102,6 +102,7 @@ class Settings(BaseSettings):
     )
     rerank_model: str | None = Field(None, description="Cross-encoder that re-orders what was found: name or folder.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
+    log_format: Literal["text", "json"] = Field("text", description="How: lines for people, or an object a line.")
 
     database_url: str | None = Field(None, description="SQLite in VAR_DIR unless this names a Postgres.")
     database_password: SecretStr | None = Field(None, description="Password for a DATABASE_URL that has none.")

@@ -53,6 +53,9 @@ class Reindex:
         self._progress.set_visibility(False)
         self._problems.set_visibility(False)
         self._following = False
+
+    def watch(self) -> None:
+        """Looks for news from now on. To be called last: a page opens once something on it waits for the browser."""
         ui.timer(LOOK_SECONDS, self._join)
 
     @editing
