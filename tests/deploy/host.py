@@ -136,7 +136,10 @@ class Host:
         return file.read_text().count("\n") if file.exists() else 0
 
     def remove(self) -> None:
-        """Takes away every container of the project."""
-        mine = f"label=com.docker.compose.project={self.settings['COMPOSE_PROJECT_NAME']}"
-        command = f"docker ps --all --quiet --filter {mine} | xargs --no-run-if-empty docker rm --force --volumes"
+        """Takes away every container and volume of the project."""
+        mine = f"--quiet --filter label=com.docker.compose.project={self.settings['COMPOSE_PROJECT_NAME']}"
+        command = (
+            f"docker ps --all {mine} | xargs --no-run-if-empty docker rm --force --volumes && "
+            f"docker volume ls {mine} | xargs --no-run-if-empty docker volume rm"
+        )
         subprocess.run(["bash", "-c", command], env=os.environ | self._docker, stdout=subprocess.DEVNULL, check=True)
