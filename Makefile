@@ -64,7 +64,7 @@ stack-lint: $(VENV)/installed-dev ## Lint workflows, scripts, the stack's files 
 	@$(BIN)/yamllint --strict .github deploy tests/deploy tests/stack docker-compose.yml
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
-	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml deploy/compose*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml deploy/compose.slim.yml
 	@$(BIN)/zizmor --offline --quiet --no-progress .github
 	@$(BIN)/shellcheck deploy/*.sh .ci/run
 	@! command -v terraform >/dev/null || terraform -chdir=deploy/terraform fmt -check -diff
