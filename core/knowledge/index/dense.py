@@ -21,7 +21,7 @@ from chromadb.config import Settings as ChromaSettings
 from chromadb.errors import ChromaError
 
 from core.domain.knowledge import Passage
-from core.errors import IndexCorrupt, KnowledgeError
+from core.errors import IndexAway, IndexCorrupt, KnowledgeError
 from core.knowledge.index.embed import Vectors
 
 WRITE_BATCH = 50
@@ -197,7 +197,7 @@ def _reach(url: str) -> ClientAPI:
         client = _server(url)
         client.heartbeat()
     except (ValueError, ChromaError, httpx.HTTPError, OSError) as error:
-        raise KnowledgeError(
+        raise IndexAway(
             f"The Chroma server at {url} cannot be reached. Start it, or correct CHROMA_URL.", detail=str(error)
         ) from error
     return client
@@ -221,6 +221,8 @@ def _collection(version_id: str) -> str:
 def _searching() -> Generator[None]:
     try:
         yield
+    except httpx.TransportError as error:
+        raise IndexAway("The Chroma server does not answer. Check that it runs.", detail=repr(error)) from error
     except (httpx.HTTPError, ChromaError, OSError) as error:
         raise KnowledgeError(
             "The index cannot be searched right now. Check that the Chroma server runs, or run "
