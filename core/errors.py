@@ -92,6 +92,12 @@ class IndexCorrupt(KnowledgeError):
     """The files of the index cannot be read."""
 
 
+class IndexAway(KnowledgeError):
+    """The server that holds the index does not answer; what it holds is untouched."""
+
+    retry_may_help = True
+
+
 class IndexInUse(KnowledgeError):
     """Another process owns the run-time folder."""
 

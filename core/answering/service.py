@@ -17,8 +17,9 @@ from datetime import timedelta
 from core.answering.attachments import bounded
 from core.answering.engine import Engine
 from core.answering.masking import masked
+from core.answering.outages import patiently
 from core.answering.turns.durability import Durability, InMemory
-from core.answering.turns.runner import TurnRunner, patiently
+from core.answering.turns.runner import TurnRunner
 from core.answering.turns.turn import ended, stopped
 from core.domain.conversation import AWAITED, MAX_QUESTION, Asked, Mode, Question, SessionKey, Status
 from core.domain.events import Accepted, AnswerEvent, Completed

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from core.answering.engine import Brief, Engine
 from core.answering.meters import count_turn
+from core.answering.outages import patiently
 from core.answering.turns.budgets import Allowance, Budgets
 from core.answering.turns.durability import Durability
 from core.answering.turns.line import Line
@@ -30,9 +31,6 @@ from core.storage.turns import Begun, Turns
 
 WAIT_SECONDS = 0.5
 """How often a turn looks whether the one before it, which another process runs, has ended."""
-
-STORE_SECONDS = 60.0
-"""How long the outcome of a turn is offered to a database that is away, before its asker is told so."""
 
 SETTLE_SECONDS = 2.0
 """How often that is tried which patience did not help to store."""
@@ -289,16 +287,3 @@ def _fair(question: Question) -> tuple[str, str]:
     """Among whom the line is fair: workspaces, and in each of them people, or sessions of callers without a name."""
     session = question.session
     return f"{session.platform}:{session.workspace}", question.author or session.thread
-
-
-async def patiently(call: Callable[[], Awaitable[T]]) -> T:
-    """What a call of the database gives, repeated while that is away. Raises StorageError at last."""
-    until, pause = time.monotonic() + STORE_SECONDS, 0.1
-    while True:
-        try:
-            return await call()
-        except StorageError as error:
-            if not error.retry_may_help or time.monotonic() + pause > until:
-                raise
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, 2.0)
