@@ -83,7 +83,7 @@ def _options(
 def serve(
     roles: Annotated[
         str | None,
-        typer.Option(help="What this process does, comma-separated: http, slack, discord, scheduler. All by default."),
+        typer.Option(help="What this process does, comma-separated: http, slack, discord, worker. All by default."),
     ] = None,
 ) -> None:
     """Serve HTTP, the console and every chat platform whose token is set."""

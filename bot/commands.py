@@ -41,8 +41,7 @@ async def refresh(settings: Settings, console: Console, *, rebuild: bool) -> Non
             await show_refresh(events, console)
         return
     with own_folder(settings), acting_as(commander()):
-        async with open_services(settings) as services:
-            await services.refresher.tidy()
+        async with open_services(settings) as services, services.worker.beside(keeps_time=False):
             await show_refresh(services.refresher.refresh("command", rebuild=rebuild), console)
 
 
@@ -50,4 +49,5 @@ async def _ensure_index(services: Services, console: Console) -> None:
     try:
         await services.retriever.check()
     except IndexMissing:
-        await show_refresh(services.refresher.refresh("command"), console)
+        async with services.worker.beside(keeps_time=False):
+            await show_refresh(services.refresher.refresh("command"), console)

@@ -1,4 +1,4 @@
-"""Runs everything that is on in one asyncio program: HTTP, console, Slack, Discord and the schedule.
+"""Runs everything that is on in one asyncio program: HTTP, console, Slack, Discord and the worker.
 
 Comes in: settings. Goes out: a service that runs until it is told to stop. Called by the command `serve`.
 """
@@ -69,8 +69,11 @@ def check_port(settings: Settings) -> None:
 
 
 async def _run(settings: Settings, access: ConsoleAccess, console: Console) -> None:
-    async with open_services(settings, durable=settings.durable_turns) as services:
-        await services.refresher.tidy()
+    works = "worker" in settings.roles
+    async with (
+        open_services(settings, durable=settings.durable_turns) as services,
+        services.worker.beside(works=works),
+    ):
         await _first_index(services, console)
         channels = _channels(services)
         serves = "http" in settings.roles
@@ -100,6 +103,8 @@ async def _first_index(services: Services, console: Console) -> None:
     try:
         await services.retriever.check()
     except IndexMissing:
+        if services.refresher.shared:
+            console.print("There is no index yet: waiting for the process with the role `worker` to build it.")
         await show_refresh(services.refresher.refresh("start"), console)
 
 
@@ -111,9 +116,12 @@ async def _start(services: Services, channels: dict[str, Channel], listening: as
         await channel.start()
         console.print(f"[green]✓[/] {name.capitalize()}: {await _state(channel)}")
     await services.answering.warm_up()
-    if "scheduler" in services.settings.roles:
-        services.schedule.start()
     settle()
+    works, shared = "worker" in services.settings.roles, services.refresher.shared
+    if works and not shared:  # otherwise the worker on duty starts it
+        services.schedule.start()
+    if shared and not works:
+        return
     try:
         await services.refresher.finished("start")
     except AssistantError as error:

@@ -51,10 +51,12 @@ from core.operations.metrics import Metrics
 from core.operations.people import People
 from core.operations.scheduler import RefreshSchedule
 from core.operations.tally import TallyService
+from core.operations.worker import Worker
 from core.settings import Settings
 from core.storage.audit import Audit
 from core.storage.conversations import Conversations
 from core.storage.engine import Database
+from core.storage.exclusive import Exclusive
 from core.storage.executors import Executors
 from core.storage.library import Library
 from core.storage.measurements import Measurements
@@ -93,6 +95,7 @@ class Services:
     retriever: Retriever
     lab: SearchLab
     refresher: Refresher
+    worker: Worker
     answering: AnsweringService
     presence: Presence
     aftercare: Aftercare
@@ -130,7 +133,7 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
     """
     database = Database(settings.sqlalchemy_url)
     stores = Stores.over(database)
-    knowledge = await _open_knowledge(settings, stores)
+    knowledge = await _open_knowledge(settings, database, stores)
     connections = Connections()
     presence, answering = _answering(settings, stores, knowledge.retriever, connections)
     await _begin(settings, stores, knowledge)
@@ -176,7 +179,7 @@ class _Knowledge:
     refresher: Refresher
 
 
-async def _open_knowledge(settings: Settings, stores: Stores) -> _Knowledge:
+async def _open_knowledge(settings: Settings, database: Database, stores: Stores) -> _Knowledge:
     place = IndexPlace(settings.index_dir, settings.chroma_url)
     embedder = await asyncio.to_thread(Embedder, settings.model_dir)
     reranker = await asyncio.to_thread(Reranker, settings.rerank_model) if settings.rerank_model else None
@@ -197,7 +200,15 @@ async def _open_knowledge(settings: Settings, stores: Stores) -> _Knowledge:
     )
     collector = Collector(stores.sources, stores.library, gatherer, timedelta(days=settings.gone_days))
     switchboard = Switchboard(stores.library, stores.versions, indexer, place)
-    refresher = Refresher(stores.runs, collector, indexer, switchboard, stores.audit)
+    refresher = Refresher(
+        stores.runs,
+        collector,
+        indexer,
+        switchboard,
+        stores.audit,
+        writing=Exclusive(database, "index"),
+        shared=settings.shares_index,
+    )
     return _Knowledge(place, embedder, retriever, fetcher, gatherer, questionnaire, evaluator, refresher)
 
 
@@ -265,6 +276,7 @@ def _services(
         retriever=knowledge.retriever,
         lab=SearchLab(stores.versions, knowledge.retriever),
         refresher=knowledge.refresher,
+        worker=Worker(knowledge.refresher, schedule, Exclusive(database, "worker")),
         answering=answering,
         presence=presence,
         aftercare=Aftercare(stores.reviews, stores.turns, stores.sessions),

@@ -150,6 +150,10 @@ class TurnStopped(AssistantError):
     """The asker stopped the answer; nothing more is said."""
 
 
+class QuestionGone(TurnStopped):
+    """The question was deleted while it was being answered; nothing is said about it any more."""
+
+
 class HandedOver(AssistantError):
     """The service stops before the answer is there; the question is kept, and its turn is ended elsewhere."""
 

@@ -40,6 +40,9 @@ DEFAULT_MODEL = "all-MiniLM-L6-v2"
 
 CRON_FIELDS = 5
 
+ROLES = frozenset({"http", "slack", "discord", "worker"})
+"""What a process may do: serve HTTP and the console, listen to Slack, to Discord, keep the index fresh."""
+
 FERNET_BYTES = 32
 
 QUIET = {
@@ -102,6 +105,7 @@ class Settings(BaseSettings):
     )
     rerank_model: str | None = Field(None, description="Cross-encoder that re-orders what was found: name or folder.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
+    log_format: Literal["text", "json"] = Field("text", description="How: lines for people, or an object a line.")
 
     database_url: str | None = Field(None, description="SQLite in VAR_DIR unless this names a Postgres.")
     database_password: SecretStr | None = Field(None, description="Password for a DATABASE_URL that has none.")
@@ -176,7 +180,7 @@ class Settings(BaseSettings):
     )
     refresh_cron: str = Field("17 3 * * *", description="When the index is refreshed (UTC); `off` for never.")
     roles: Annotated[frozenset[str], NoDecode] = Field(
-        frozenset({"http", "slack", "discord", "scheduler"}),
+        ROLES,
         description="What this process does; comma-separated. `serve --roles` overrides it.",
     )
 
@@ -201,11 +205,9 @@ class Settings(BaseSettings):
     @field_validator("roles")
     @classmethod
     def _known_roles(cls, value: frozenset[str]) -> frozenset[str]:
-        unknown = value - {"http", "slack", "discord", "scheduler"}
+        unknown = value - ROLES
         if unknown or not value:
-            raise ValueError(
-                f"{', '.join(sorted(unknown)) or 'nothing'} is no role: use http, slack, discord, scheduler"
-            )
+            raise ValueError(f"{', '.join(sorted(unknown)) or 'nothing'} is no role: use http, slack, discord, worker")
         return value
 
     @field_validator("llm_base_url", "chroma_url", "slack_api_url", "discord_api_url", "public_url", "oidc_issuer")
@@ -267,6 +269,11 @@ class Settings(BaseSettings):
                 "or listen on 127.0.0.1"
             )
         return self
+
+    @property
+    def shares_index(self) -> bool:
+        """Whether other processes may use the same index: then one worker of all refreshes it."""
+        return bool(self.chroma_url) and self.database_file is None
 
     @property
     def speaks_slack(self) -> bool:

@@ -9,15 +9,21 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx
+import psutil
+
+from core.settings import child_environment
 
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "tests" / "pages"
 NO_SOURCES = PAGES / "none.toml"
+CHROMA = Path(sys.executable).with_name("chroma")
 
 PATIENCE = 120.0
 """Seconds after which a test stops waiting for what should have happened at once: machines may be busy."""
@@ -29,16 +35,40 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+@contextmanager
+def running_chroma(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
+    """A real Chroma server: its address and its process."""
+    port = free_port()
+    command = [CHROMA, "run", "--path", folder, "--host", "127.0.0.1", "--port", str(port)]
+    with (
+        (folder.parent / "chroma.log").open("w") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=child_environment()) as process,  # noqa: S603
+    ):
+        assert process.stdout is not None
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if "Frontend server listening" in line:
+                break
+        else:
+            raise AssertionError(f"chroma did not start: {said}")
+        Thread(target=process.stdout.read, daemon=True).start()  # or the server stands still once the pipe is full
+        try:
+            yield f"http://127.0.0.1:{port}", psutil.Process(process.pid)
+        finally:
+            process.kill()
+
+
 class Assistant:
     """`mlops-assistant` on one VAR_DIR: `serve` in the background, other commands in the foreground."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.folder, self.port = folder, free_port()
-        self.var_dir = folder / "var"
+        self.var_dir = settings.pop("var_dir", folder / "var")
         self.settings = settings
         self.process: asyncio.subprocess.Process | None = None
         for name in ("home", "cwd"):
-            (folder / name).mkdir()
+            (folder / name).mkdir(parents=True)
 
     @property
     def url(self) -> str:
@@ -89,6 +119,10 @@ class Assistant:
         assert self.process is not None
         async with asyncio.timeout(PATIENCE):
             return await self.process.wait()
+
+    def send(self, which: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(which)
 
     async def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Tells the service to stop, waits for it and gives its exit status."""

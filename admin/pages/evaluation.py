@@ -33,16 +33,22 @@ def add_pages(services: Services) -> None:
 
         with frame("Evaluation", "Evaluation"):
             heading("Evaluation", "Questions whose answers are known, and how well each index version finds them.")
-            with section("Runs"):
-                await load(Evaluations(services).show())
-            with section("Golden questions"):
-                await load(GoldenList(services, wanted, moved).show())
+            await load(_all(services, GoldenList(services, wanted, moved)))
 
     @ui.page("/evaluation/runs/{run_id}")
     async def run_page(run_id: str, show: str = "") -> None:
         with frame("Run", "Evaluation"):
             ui.link("← Evaluation", "/evaluation").classes("back")
             await load(_run(services, run_id, every=show == "all"))
+
+
+async def _all(services: Services, golden: GoldenList) -> None:
+    evaluations = Evaluations(services)
+    with section("Runs"):
+        await evaluations.show()
+    with section("Golden questions"):
+        await golden.show()
+    evaluations.watch()
 
 
 async def _run(services: Services, run_id: str, *, every: bool) -> None:

@@ -24,10 +24,15 @@ def add_pages(services: Services) -> None:
             if refused():
                 return
             ui.link("What was changed, and by whom", "/people/changes").classes("back")
-            people, keys = PersonList(services), KeyList(services.keys)
-            for part in (people, keys):
-                await load(part.show())
-                ui.timer(EVERY, part.refresh_if_changed, immediate=False)
+            await load(_all(services))
+
+
+async def _all(services: Services) -> None:
+    people, keys = PersonList(services), KeyList(services.keys)
+    await people.show()
+    await keys.show()
+    ui.timer(EVERY, people.refresh_if_changed, immediate=False)
+    ui.timer(EVERY, keys.refresh_if_changed, immediate=False)
 
 
 def refused() -> bool:

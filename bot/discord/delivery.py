@@ -49,7 +49,11 @@ class Delivery:
         self._responses[question.event_id] = interaction
 
     async def deliver(self, question: Question, placement: str, answer: Answer, posted: Mapping[int, str]) -> None:
-        """Brings an answer to where its question wants it, and notes that."""
+        """Brings an answer to where its question wants it, and notes that. Raises TakenOver."""
+        await self._messenger.hold(question)
+        if await self._service.is_gone(question):
+            await self.remove(placement, posted)
+            return
         match question.manner:
             case Manner.PRIVATE:
                 await self._answer_alone(question, render_private(answer))
@@ -57,8 +61,7 @@ class Delivery:
                 await self._draft(question, answer)
             case Manner.OFFER if not answer.covered:
                 await self._service.withdraw(question.event_id)
-                for stands in posted.values():  # of what was offered before it was reworded
-                    await self._messenger.delete(stands)
+                await self.remove(placement, posted)  # of what was offered before it was reworded
                 return
             case _:
                 stand = await self._messenger.finish(question, placement, render_answer(answer), posted)
@@ -66,10 +69,16 @@ class Delivery:
                     await self._service.placed(question, " ".join(stand))
         await self._service.delivered(question)
 
+    async def remove(self, placement: str, posted: Mapping[int, str] = NOTHING_POSTED) -> None:
+        """Takes away what stands for a question: it was deleted, or its offer is not wanted."""
+        for stands in dict.fromkeys([*placement.split(), *posted.values()]):
+            await self._messenger.delete(stands)
+
     async def end(
         self, question: Question, placement: str, post: Post, posted: Mapping[int, str] = NOTHING_POSTED
     ) -> None:
-        """Says what became of a question without an answer; offers and drafts end without a word."""
+        """Says what became of a question without an answer; offers and drafts end without a word. Raises TakenOver."""
+        await self._messenger.hold(question)
         if question.manner is Manner.PRIVATE:
             await self._answer_alone(question, post)
         elif question.manner is Manner.REPLY:
@@ -77,6 +86,7 @@ class Delivery:
 
     async def publish(self, question: Question, answer: Answer, posted: Mapping[int, str] = NOTHING_POSTED) -> None:
         """Posts a draft under its question, for all to see."""
+        await self._service.take_on(question)
         stand = await self._messenger.finish(question, "", render_answer(answer), posted)
         await self._service.placed(question, " ".join(stand))
 

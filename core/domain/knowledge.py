@@ -232,3 +232,14 @@ class RefreshRun:
     version: IndexVersion | None = field(default=None)
     change: Change | None = field(default=None)
     problems: int = 0
+
+
+@dataclass(frozen=True)
+class AskedRun:
+    """A refresh that one process asked for and a worker does: what it is to do, and how far it is."""
+
+    run: RefreshRun
+    rebuild: bool
+    only: str
+    progress: Progress
+    cancelled: bool

@@ -46,7 +46,7 @@ def register_checks(
         return f"{settings.llm_model} at {settings.model_endpoint[0]}"
 
     async def check_scheduler() -> str | None:
-        if settings.refresh_cron == "off" or "scheduler" not in settings.roles:
+        if settings.refresh_cron == "off" or "worker" not in settings.roles:
             return None
         when = schedule.next_run
         return f"next refresh {when:%Y-%m-%d %H:%M} UTC" if when else "not started"

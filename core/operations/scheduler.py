@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.schedulers.base import STATE_RUNNING
 
 from core.errors import AssistantError, ConfigurationError, InputError
 from core.knowledge.refresh import SCHEDULE, Refresher
@@ -52,13 +53,23 @@ class RefreshSchedule:
         self._scheduler.add_job(tried, cron_trigger(cron), id=name, max_instances=1, coalesce=True)
 
     def start(self) -> None:
-        """Begins to keep time; needs a running event loop."""
-        self._scheduler.start()
+        """Begins to keep time, or goes on; needs a running event loop."""
+        (self._scheduler.resume if self._scheduler.running else self._scheduler.start)()
+
+    def pause(self) -> None:
+        """Starts nothing until it is started again."""
+        if self._scheduler.running:
+            self._scheduler.pause()
 
     def stop(self) -> None:
         """Stops keeping time; a refresh that runs goes on."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether this process keeps it now."""
+        return self._scheduler.state == STATE_RUNNING
 
     @property
     def next_run(self) -> datetime | None:

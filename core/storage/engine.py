@@ -105,14 +105,18 @@ class Database:
         Raises SchemaOutdated when tables are missing, StorageError when the database cannot be used. Writers of one
         process wait in line for SQLite: it would let them fall over each other, and some would starve.
         """
-        async with self._writing, self._explained(), self._sessions.begin() as session:
+        async with self._writing, self.explained(), self._sessions.begin() as session:
             yield session
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncSession]:
         """A connection for statements that change nothing. Raises as `begin` does."""
-        async with self._explained(), self._readers() as session:
+        async with self.explained(), self.reader() as session:
             yield session
+
+    def reader(self) -> AsyncSession:
+        """As `read`, for a connection that is kept; the caller closes it, and has errors `explained`."""
+        return self._readers()
 
     async def transact(self, work: Callable[[Session], T]) -> T:
         """One transaction on a thread: committed when `work` returns, rolled back when it raises. Raises as `begin`."""
@@ -121,7 +125,7 @@ class Database:
             with Session(self._direct, expire_on_commit=False) as session, session.begin():
                 return work(session)
 
-        async with self._writing, self._explained():
+        async with self._writing, self.explained():
             return await asyncio.get_running_loop().run_in_executor(self._threads, transaction)
 
     async def look(self, work: Callable[[Session], T]) -> T:
@@ -131,11 +135,12 @@ class Database:
             with Session(self._direct, expire_on_commit=False) as session:
                 return work(session)
 
-        async with self._explained():
+        async with self.explained():
             return await asyncio.get_running_loop().run_in_executor(self._threads, reading)
 
     @asynccontextmanager
-    async def _explained(self) -> AsyncGenerator[None]:
+    async def explained(self) -> AsyncGenerator[None]:
+        """Turns the driver's errors into ours while the block runs."""
         try:
             yield
             self._answered = True

@@ -7,7 +7,7 @@ versions and changes point to it, so that an earlier state costs a row instead o
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.storage.ids import new_id, now
@@ -196,7 +196,12 @@ class RefreshRunRow(Base):
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     trigger: Mapped[str] = mapped_column(String(20))
+    asked: Mapped[bool] = mapped_column(default=False, server_default=false())
+    rebuild: Mapped[bool] = mapped_column(default=False, server_default=false())
+    only: Mapped[str] = mapped_column(String(64), default="", server_default="")
     status: Mapped[str] = mapped_column(String(12))
+    progress: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    cancelled: Mapped[bool] = mapped_column(default=False, server_default=false())
     reason: Mapped[str] = mapped_column(Text, default="")
     problems: Mapped[int] = mapped_column(default=0)
     version_id: Mapped[str | None] = mapped_column(ForeignKey("index_versions.id", ondelete="SET NULL"))

@@ -348,6 +348,15 @@ def _content_rows(version_id: str, pages: list[IndexedPage]) -> list[IndexConten
     ]
 
 
+async def stored_change(db: AsyncSession, change_id: str | None) -> Change | None:
+    """A change with its pages, if it is on record."""
+    row = await db.get(ChangeRow, change_id) if change_id else None
+    if row is None:
+        return None
+    pages = await db.scalars(select(ChangedPageRow).where(ChangedPageRow.change_id == row.id))
+    return _change(row, [ChangedPage(page.path, page.source, page.before_hash, page.after_hash) for page in pages])
+
+
 def _change(row: ChangeRow, pages: list[ChangedPage]) -> Change:
     return Change(
         id=row.id,

@@ -35,6 +35,16 @@ ROOT = Path(__file__).resolve().parents[2]
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
+SHIFTS = """
+    window.shifts = 0;
+    new PerformanceObserver((list) => { for (const shift of list.getEntries()) window.shifts += shift.value; })
+        .observe({type: "layout-shift", buffered: true});
+"""
+"""A script of a page that adds up what its layout shifts by."""
+
+BARELY = 0.01
+"""What the layout may shift: a hundredth of the screen. People notice a tenth."""
+
 PATIENCE = 100
 """How often it is looked for what is to be seen, ten times a second: machines are slow at times."""
 

@@ -1,5 +1,6 @@
 """The owner's walk through the console of a running service, in a real browser."""
 
+import asyncio
 import re
 from collections.abc import Callable, Iterator
 
@@ -8,8 +9,12 @@ from playwright.async_api import Locator, Page, expect
 
 from core.settings import Settings
 from tests.admin.conftest import PASSWORD, serving
+from tests.emulators.language_model import Pause, ScriptedModel
 from tests.emulators.site import Site
 from tests.emulators.slack import SlackDouble
+
+WIDTHS = (1280, 360)
+"""A desk and a phone."""
 
 
 @pytest.fixture
@@ -65,12 +70,6 @@ async def test_an_owner_logs_in_asks_reads_the_transcript_and_reindexes(console:
     await expect(page.get_by_text("is live, with 4 documents.")).to_be_visible(timeout=60_000)
     await _ask(page, "How do I start Tidewatch?", "tide --gauge north")
 
-    await page.get_by_role("link", name="Knowledge").click()
-    await page.get_by_text("Rebuild even if nothing changed").click()
-    await page.get_by_role("button", name="Re-index now").click()
-    await expect(page.locator(".progress")).to_be_visible()
-    await expect(page.get_by_text("A new version is live")).to_be_visible(timeout=60_000)
-
     await page.get_by_role("link", name="Health").click()
     await expect(page.get_by_text("Ready to answer")).to_be_visible()
 
@@ -79,7 +78,59 @@ async def test_an_owner_logs_in_asks_reads_the_transcript_and_reindexes(console:
     assert [url for url in asked_for if not url.startswith((own, "data:", "blob:"))] == []
 
 
-@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("width", WIDTHS)
+async def test_answers_stream_sessions_are_found_and_the_index_is_rebuilt_and_rolled_back(
+    page: Page, ready_settings: Callable[..., Settings], width: int
+) -> None:
+    await page.set_viewport_size({"width": width, "height": 860})
+    async with ScriptedModel() as model:
+        endpoint = {"LLM_BASE_URL": model.base_url, "LLM_API_KEY": "test", "LLM_MODEL": model.name}
+        async with serving(ready_settings(), **endpoint) as console:
+            await _log_in(page, console)
+            await _watch_an_answer_come(page, model)
+            await _search_sessions(page, "quill churn", "How do I push a model to Quillstore?")
+            await _rebuild_and_roll_back(page)
+
+
+async def _watch_an_answer_come(page: Page, model: ScriptedModel) -> None:
+    """Asks what the model answers in two halves, and sees the first one before there is a second."""
+    more = asyncio.Event()
+    model.script(Pause(more, rest=" push churn ./model.bin` for that [1].", after="Type the command `quill"))
+    answer = await _type(page, "How do I push a model to Quillstore?")
+    await model.wait_for(lambda double: double.waiting)
+    await expect(answer).to_contain_text("Type the command")
+    await expect(answer.get_by_role("button", name="Stop")).to_be_visible()
+    await expect(answer).not_to_contain_text("push churn")
+    more.set()
+    await expect(answer).to_contain_text("quill push churn ./model.bin")
+    await expect(answer).to_contain_text("Sources")
+
+
+async def _search_sessions(page: Page, words: str, title: str) -> None:
+    """Finds a conversation by what was said in it, and opens it."""
+    await page.get_by_role("link", name="Sessions").click()
+    await page.wait_for_url("**/sessions")
+    await page.wait_for_function("window.did_handshake")
+    await page.get_by_label("Search sessions").fill(words)
+    await expect(page).to_have_url(re.compile(r"/sessions\?q=quill"))
+    await expect(page.locator(".hit").first).to_be_visible()
+    await page.get_by_role("link", name=title).first.click()
+    await expect(page.locator('[data-role="assistant"]')).to_contain_text("quill push churn")
+
+
+async def _rebuild_and_roll_back(page: Page) -> None:
+    """Builds a new version, seeing how far it is, and goes back to the one before it."""
+    await page.get_by_role("link", name="Knowledge").click()
+    await page.get_by_text("Rebuild even if nothing changed").click()
+    await page.get_by_role("button", name="Re-index now").click()
+    await expect(page.get_by_role("progressbar", name="Progress of the refresh")).to_be_visible()
+    await expect(page.get_by_text("A new version is live")).to_be_visible(timeout=60_000)
+    await page.get_by_role("button", name="Roll back to this").first.click()
+    await page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
+    await expect(page.get_by_text("is live, with 3 documents.")).to_be_visible(timeout=60_000)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
 async def test_five_clicks_from_a_gap_to_a_cited_answer_in_its_thread(
     page: Page, ready_settings: Callable[..., Settings], width: int
 ) -> None:
@@ -124,16 +175,21 @@ async def _log_in(page: Page, console: str) -> None:
 
 
 async def _ask(page: Page, question: str, said: str) -> Locator:
-    """Asks in the playground, with the keyboard; gives the answer, which says something."""
+    """Asks in the playground; gives the answer, which says something and where that is from."""
+    answer = await _type(page, question)
+    await expect(answer).to_contain_text(said, timeout=30_000)
+    await expect(answer).to_contain_text("Sources")
+    return answer
+
+
+async def _type(page: Page, question: str) -> Locator:
+    """Asks in the playground, with the keyboard; gives the card of the answer."""
     await page.get_by_role("link", name="Playground").click()
     await page.wait_for_url("**/playground")
     await page.wait_for_function("window.did_handshake")  # or Enter may overtake the text on its way to the server
     await page.get_by_label("Your question").fill(question)
     await page.keyboard.press("Enter")
-    answer = page.locator('[data-role="assistant"]')
-    await expect(answer).to_contain_text(said, timeout=30_000)
-    await expect(answer).to_contain_text("Sources")
-    return answer
+    return page.locator('[data-role="assistant"]')
 
 
 async def _add_site(page: Page, site: Site) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 
 import axe_playwright_python
 import pytest
-from playwright.async_api import Page, ViewportSize, async_playwright
+from playwright.async_api import Page, ViewportSize, async_playwright, expect
 
 from core.domain.knowledge import Look, PageNews
 from core.operations.demo import seed_demo
 from core.settings import Settings
 from core.storage.engine import Database
 from core.storage.library import Library
-from tests.admin.conftest import BROWSER, FLAGS, PASSWORD, ROOT
+from tests.admin.conftest import BARELY, BROWSER, FLAGS, PASSWORD, ROOT, SHIFTS
 from tests.core.operations.test_demo import shipped
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
@@ -63,6 +63,7 @@ async def screen(request: pytest.FixtureRequest) -> AsyncIterator[tuple[str, Pag
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
         context = await browser.new_context(viewport=viewport, color_scheme=scheme)  # type: ignore[arg-type]
+        await context.add_init_script(SHIFTS)
         yield request.param, await context.new_page()
         await browser.close()
 
@@ -108,11 +109,14 @@ async def _look_at_login(page: Page, console: str) -> list[str]:
 
 
 async def _problems(page: Page, path: str) -> list[str]:
-    """What keeps people from using a page: rules that it breaks, and width that does not fit."""
+    """What keeps people from using a page: rules that it breaks, width that does not fit, and things that jump."""
     await page.wait_for_function("window.did_handshake")
-    await page.wait_for_load_state("networkidle")
+    await page.evaluate("document.fonts.ready.then(() => true)")
+    await expect(page.locator("[aria-busy]")).to_have_count(0)
     too_wide = await page.evaluate("document.documentElement.scrollWidth > innerWidth")
-    return [*await _violations(page, path), *([f"{path}: wider than the screen"] if too_wide else [])]
+    jumps = await page.evaluate("window.shifts") >= BARELY
+    fits = [f"{path}: wider than the screen"] * too_wide + [f"{path}: jumps while it loads"] * jumps
+    return [*await _violations(page, path), *fits]
 
 
 async def _violations(page: Page, path: str) -> list[str]:

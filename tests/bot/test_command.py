@@ -172,7 +172,7 @@ SETTINGS_THAT_CANNOT_BE_USED = {
     "model without scheme": ({"llm_base_url": "localhost:11434/v1"}, ["LLM_BASE_URL", "http://"]),
     "model at an impossible port": ({"llm_base_url": "http://127.0.0.1:99999/v1"}, ["LLM_BASE_URL"]),
     "half of Slack": ({"slack_bot_token": "xoxb-1"}, ["SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"]),
-    "role": ({"roles": "http,telepathy"}, ["telepathy", "http, slack, discord, scheduler"]),
+    "role": ({"roles": "http,telepathy"}, ["telepathy", "http, slack, discord, worker"]),
     "role that looks like markup": ({"roles": "[/red]"}, ["[/red]", "is no role"]),
 }
 

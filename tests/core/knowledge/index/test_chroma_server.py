@@ -1,13 +1,8 @@
 """The same index on a Chroma server: same results as embedded, and sentences when the server is away."""
 
 import asyncio
-import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 
 import psutil
 import pytest
@@ -17,42 +12,12 @@ from core.domain.knowledge import RunStatus, Stage
 from core.errors import KnowledgeError
 from core.knowledge.index.dense import IndexPlace, PassageIndex
 from core.operations.health import State
-from core.settings import Settings, child_environment
+from core.settings import Settings
 from core.storage.migrate import migrate
+from tests.serving import free_port, running_chroma
 
 MakeSettings = Callable[..., Settings]
-CHROMA = Path(sys.executable).with_name("chroma")
 QUERIES = ["How do I roll a model back?", "Why does a job wait?", "drift threshold", "bread"]
-
-
-def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@contextmanager
-def running_chroma(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
-    """A real Chroma server: its address and its process."""
-    port = closed_port()
-    command = [CHROMA, "run", "--path", folder, "--host", "127.0.0.1", "--port", str(port)]
-    with (
-        (folder.parent / "chroma.log").open("w") as log,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=child_environment()) as process,  # noqa: S603
-    ):
-        assert process.stdout is not None
-        said = []
-        for line in process.stdout:
-            said.append(line)
-            if "Frontend server listening" in line:
-                break
-        else:
-            raise AssertionError(f"chroma did not start: {said}")
-        Thread(target=process.stdout.read, daemon=True).start()  # or the server stands still once the pipe is full
-        try:
-            yield f"http://127.0.0.1:{port}", psutil.Process(process.pid)
-        finally:
-            process.kill()
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +76,7 @@ async def test_collection_that_somebody_deleted_is_told(on_server: Services) -> 
 
 
 async def test_server_that_is_not_there_is_told(ready_settings: MakeSettings) -> None:
-    url = f"http://127.0.0.1:{closed_port()}"
+    url = f"http://127.0.0.1:{free_port()}"
     async with open_services(ready_settings(chroma_url=url)) as services:
         with pytest.raises(KnowledgeError, match=f"Chroma server at {url} cannot be reached. Start it") as told:
             await services.retriever.search("drift")
