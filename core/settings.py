@@ -25,7 +25,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import from_json
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from core.errors import ConfigurationError
 
@@ -380,19 +380,17 @@ def load_settings(env_file: Path | None = None, **overrides: Any) -> Settings:
     path = env_file or Path(".env")
     _check_env_file(path)
     secrets = Path(os.environ.get("SECRETS_DIR") or SECRETS)
-    sources: dict[str, Any] = {
-        "_env_file": path,
-        "_env_file_encoding": "utf-8",
-        "_secrets_dir": secrets if secrets.is_dir() else None,
-    }
+    sources: dict[str, Any] = {"_env_file": path, "_env_file_encoding": "utf-8"}
     try:
+        if secrets.is_dir():
+            sources["_secrets_dir"] = secrets
         settings = Settings(**sources, **overrides)
     except ValidationError as error:
         raise ConfigurationError(_explain(error)) from error
-    except OSError as error:
+    except (OSError, SettingsError) as error:  # pydantic-settings wraps what reading a file raised
         raise ConfigurationError(
-            f"A secret in {secrets} cannot be read: {error.strerror}, {error.filename}. Give it to the user that the "
-            "assistant runs as; nothing was started."
+            f"A secret in {secrets} cannot be read: {error.__cause__ or error}. Give it to the user that the assistant "
+            "runs as; nothing was started."
         ) from error
     # What these two keep, they keep here instead of in the home directory or the working folder.
     os.environ["CREWAI_STORAGE_DIR"] = str(settings.var_dir / "crewai")
