@@ -114,7 +114,7 @@ def _told(place: str) -> Generator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise StorageError(f"There is no such backup in {place}. Nothing was changed.") from error
+        raise StorageError(f"{place} has no such folder, bucket or backup. Nothing was changed.") from error
     except Exception as error:  # the boundary to disks and to S3, whose errors have no parent of their own
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         raise StorageError(f"{place} cannot be used for backups: {reason}. Nothing was changed.") from error

@@ -81,7 +81,6 @@ def load(url: str, folder: Path, revision: str) -> dict[str, int]:
         for table in reversed(tables):  # what migrations put in
             connection.execute(table.delete())
         rows = {table.name: _read(connection, table, folder / f"{table.name}.jsonl") for table in tables}
-        connection.commit()
     migrate(url)
     return rows
 
@@ -97,8 +96,7 @@ def _opened(url: str, *, writing: bool = False) -> Generator[sa.Connection]:
             if sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
             yield connection
-            if sqlite:
-                connection.exec_driver_sql("COMMIT")
+            connection.commit()
     except DBAPIError as error:
         raise explain(error, "of the backup") from error
     finally:

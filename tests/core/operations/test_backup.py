@@ -195,7 +195,7 @@ def test_a_bucket_keeps_backups_too(lived: Settings, bucket: str, tmp_path: Path
     before = rows_of(lived, tmp_path / "rows")
     restore_backup(lived, f"{bucket}/{names[1]}", force=True)
     assert rows_of(lived, tmp_path / "rows after") == before
-    with pytest.raises(StorageError, match=r"s3://nowhere/x cannot be used for backups: .*Nothing was changed"):
+    with pytest.raises(StorageError, match="s3://nowhere/x has no such folder, bucket"):
         make_backup(lived, "s3://nowhere/x")
 
 
