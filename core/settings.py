@@ -178,6 +178,9 @@ class Settings(BaseSettings):
     metrics_port: int | None = Field(
         None, ge=1, le=65535, description="Where a process without the role http answers /health and /metrics."
     )
+    otel_exporter_otlp_endpoint: Url | None = Field(
+        None, description="Collector of OpenTelemetry that traces go to, such as http://127.0.0.1:4318."
+    )
     refresh_cron: str = Field("17 3 * * *", description="When the index is refreshed (UTC); `off` for never.")
     roles: Annotated[frozenset[str], NoDecode] = Field(
         ROLES,
@@ -210,7 +213,15 @@ class Settings(BaseSettings):
             raise ValueError(f"{', '.join(sorted(unknown)) or 'nothing'} is no role: use http, slack, discord, worker")
         return value
 
-    @field_validator("llm_base_url", "chroma_url", "slack_api_url", "discord_api_url", "public_url", "oidc_issuer")
+    @field_validator(
+        "llm_base_url",
+        "chroma_url",
+        "slack_api_url",
+        "discord_api_url",
+        "public_url",
+        "oidc_issuer",
+        "otel_exporter_otlp_endpoint",
+    )
     @classmethod
     def _http_address(cls, value: str | None) -> str | None:
         if value is not None and (urlsplit(value).scheme not in {"http", "https"} or not _has_place(value)):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import discord
+from opentelemetry import trace
 
 from bot.discord.layout import layout
 from bot.discord.messenger import NOTHING_POSTED, Messenger
@@ -21,6 +22,7 @@ from core.domain.channels import Draft, DraftState
 from core.domain.conversation import Answer, Manner, Question, SessionKey, Told
 
 _log = logging.getLogger(__name__)
+_tracer = trace.get_tracer(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Delivery:
         """Remembers how the asker of a private command can be answered alone."""
         self._responses[question.event_id] = interaction
 
+    @_tracer.start_as_current_span("deliver")
     async def deliver(self, question: Question, placement: str, answer: Answer, posted: Mapping[int, str]) -> None:
         """Brings an answer to where its question wants it, and notes that. Raises TakenOver."""
         await self._messenger.hold(question)

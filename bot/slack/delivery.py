@@ -7,6 +7,7 @@ and the note that it was done. Used by the actions.
 import logging
 from collections.abc import Mapping
 
+from opentelemetry import trace
 from slack_bolt.async_app import AsyncRespond
 
 from bot.slack.failures import OUT_OF_REACH
@@ -20,6 +21,7 @@ from core.domain.channels import Draft, DraftState
 from core.domain.conversation import Answer, Manner, Question, SessionKey, Told
 
 _log = logging.getLogger(__name__)
+_tracer = trace.get_tracer(__name__)
 
 
 class Delivery:
@@ -43,6 +45,7 @@ class Delivery:
         if placement and question.manner is Manner.REPLY:
             await self._messenger.reopen(question, first(placement))
 
+    @_tracer.start_as_current_span("deliver")
     async def deliver(self, question: Question, placement: str, answer: Answer, posted: Mapping[int, str]) -> None:
         """Brings an answer to where its question wants it, and notes that. Raises TakenOver."""
         await self._messenger.hold(question)

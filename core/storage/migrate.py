@@ -53,6 +53,13 @@ def migrate(url: str, revision: str = "head") -> str:
     return asyncio.run(_read(url, _revision)) or "base"
 
 
+def knows(revision: str) -> bool:
+    """Whether this version knows a revision of the schema."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return revision in _known(config) or revision == "base"
+
+
 def _known(config: Config) -> set[str]:
     return {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
 

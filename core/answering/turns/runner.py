@@ -12,6 +12,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from opentelemetry import trace
+
 from core.answering.engine import Brief, Engine
 from core.answering.meters import count_turn
 from core.answering.outages import patiently
@@ -43,6 +45,7 @@ BROKEN = "Something broke while answering; your question was kept. Ask again, or
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
+_tracer = trace.get_tracer(__name__)
 
 
 @dataclass(frozen=True)
@@ -115,8 +118,12 @@ class TurnRunner:
     async def run(self, event_id: str) -> None:
         """Runs a turn to its end. Raises CancelledError alone, when the process ends before the turn."""
         turn = self.live.begin(event_id)
-        with working_on(turn.asked.question if turn.asked else event_id):
+        with (
+            working_on(turn.asked.question if turn.asked else event_id),
+            _tracer.start_as_current_span("turn", attributes={"turn.id": event_id}) as span,
+        ):
             await self._run(turn)
+            span.set_attribute("turn.outcome", turn.outcome)
 
     async def _run(self, turn: Turn) -> None:
         turn.work = asyncio.ensure_future(self._work(turn))
