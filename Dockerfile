@@ -60,7 +60,7 @@ EXPOSE 8000
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["tini", "--", "mlops-assistant"]
 CMD ["serve"]
-HEALTHCHECK --interval=15s --timeout=6s --start-period=120s --start-interval=2s \
+HEALTHCHECK --interval=30s --timeout=6s --start-period=300s --start-interval=2s \
     CMD ["python", "-S", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ.get('PORT', 8000)}/health\")"]
 ARG VERSION=0.1.0
 ARG REVISION=unknown

@@ -18,7 +18,7 @@ help: ## Show this list.
 run: $(VENV)/installed ## Set up, then serve on 127.0.0.1:8000.
 	@$(BIN)/mlops-assistant serve
 
-test: $(VENV)/installed-dev format-check lint types contracts tests ## Set up, then check format, lint, types, contracts and tests.
+test: $(VENV)/installed-dev format-check lint types contracts stack-lint tests ## Set up, then check format, lint, types, contracts, stack and tests.
 
 install: $(VENV)/installed ## Set up what serving needs.
 
@@ -60,6 +60,15 @@ types: $(VENV)/installed-dev ## Check the types (pyright strict).
 contracts: $(VENV)/installed-dev ## Check the direction of imports.
 	@$(BIN)/lint-imports --no-logo >$(VENV)/contracts.log 2>&1 || { cat $(VENV)/contracts.log; exit 1; }
 
+stack-lint: $(VENV)/installed-dev ## Lint workflows, scripts, the stack's files and how Terraform's are formatted.
+	@$(BIN)/yamllint --strict .github deploy tests/deploy tests/stack docker-compose.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml deploy/compose.slim.yml
+	@$(BIN)/zizmor --offline --quiet --no-progress .github
+	@$(BIN)/shellcheck deploy/*.sh .ci/run
+	@! command -v terraform >/dev/null || terraform -chdir=deploy/terraform fmt -check -diff
+
 tests: $(VENV)/installed-dev ## Run the tests, faults on Postgres excepted.
 	@$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not exhaustive"
 
@@ -79,4 +88,4 @@ lock: $(VENV)/bin/python ## Compile the locked sets of packages from pyproject.t
 clean: ## Remove what was set up; the data in var/ stays.
 	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: help run test install install-dev format format-check lint types contracts tests faults lock clean
+.PHONY: help run test install install-dev format format-check lint types contracts stack-lint tests faults lock clean

@@ -1,7 +1,8 @@
 """What a question costs to keep: `python -m bench.row_sizes [--questions 400]`.
 
-Asks golden questions of the pages that ship, quoted, in sessions of two and a half turns, on an embedded Postgres with a
-ledger; then prints for each table how many rows and bytes (table, TOAST and indexes) a question added. Docs: scaling.md.
+Asks golden questions of the pages that ship, quoted, in sessions of two and a half turns, on an embedded Postgres with
+a ledger; then prints for each table how many rows and bytes (table, TOAST and indexes) a question added.
+docs/scaling.md goes on from there.
 """
 
 import argparse

@@ -6,12 +6,23 @@ platform has refused to be told. Used by the actions of Slack and Discord.
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import nullcontext
+
+from core.domain.conversation import Question
+from core.domain.turn_context import working_on
 
 LAST_WORD_SECONDS = 2.0
 """How long answers that have ended may take to be delivered once the channel stops."""
 
+Keeps = Callable[[Question], Awaitable[bool]]
+"""Whether it is still for this process to speak about a question; see `AnsweringService.keeps`."""
+
 _log = logging.getLogger(__name__)
+
+
+class TakenOver(Exception):
+    """Another process answers a question, because it held this one for gone: nothing more is said about it here."""
 
 
 class Work:
@@ -39,16 +50,20 @@ class Work:
     def keep(self, task: Coroutine[None, None, None], name: str) -> None:
         """Begins, unless it runs, a task that lasts as long as the channel."""
         if self.claim(name):
-            self._lasting.add(self.start(task, name))
+            running = self.start(task)
+            self._lasting.add(running)
+            running.add_done_callback(lambda _: self.release(name))
         else:
             task.close()
 
-    def start(self, task: Coroutine[None, None, None], event_id: str = "") -> asyncio.Task[None]:
+    def start(self, task: Coroutine[None, None, None], question: Question | None = None) -> asyncio.Task[None]:
         """Begins a task; the question that it was claimed for is released at its end."""
-        running = asyncio.create_task(self._told(task))
+        with working_on(question) if question else nullcontext():
+            running = asyncio.create_task(self._told(task))
         self._tasks.add(running)
         running.add_done_callback(self._tasks.discard)
-        if event_id:
+        if question:
+            event_id = question.event_id
             self._named[event_id] = running
             running.add_done_callback(lambda _: self._forget(event_id, running))
         return running
@@ -76,6 +91,8 @@ class Work:
     async def _told(self, task: Coroutine[None, None, None]) -> None:
         try:
             await task
+        except TakenOver as error:
+            _log.info("%s", error)
         except Exception as error:  # the boundary of a background task
             known = isinstance(error, self._refusal)
             _log.error("%s did not take a message: %s", self._platform, error, exc_info=None if known else error)

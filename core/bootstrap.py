@@ -51,6 +51,7 @@ from core.operations.metrics import Metrics
 from core.operations.people import People
 from core.operations.scheduler import RefreshSchedule
 from core.operations.tally import TallyService
+from core.operations.tracing import traced
 from core.operations.worker import Worker
 from core.settings import Settings
 from core.storage.audit import Audit
@@ -131,6 +132,13 @@ async def open_services(settings: Settings, *, durable: bool = False) -> AsyncGe
 
     With `durable`, turns that processes which are gone left behind are taken over, and ours will be.
     """
+    with traced(settings):
+        async with _opened(settings, durable=durable) as services:
+            yield services
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, *, durable: bool) -> AsyncGenerator[Services]:
     database = Database(settings.sqlalchemy_url)
     stores = Stores.over(database)
     knowledge = await _open_knowledge(settings, database, stores)

@@ -92,6 +92,12 @@ class IndexCorrupt(KnowledgeError):
     """The files of the index cannot be read."""
 
 
+class IndexAway(KnowledgeError):
+    """The server that holds the index does not answer; what it holds is untouched."""
+
+    retry_may_help = True
+
+
 class IndexInUse(KnowledgeError):
     """Another process owns the run-time folder."""
 
@@ -142,6 +148,10 @@ class QuestionRejected(ModelRejected):
 
 class TurnStopped(AssistantError):
     """The asker stopped the answer; nothing more is said."""
+
+
+class QuestionGone(TurnStopped):
+    """The question was deleted while it was being answered; nothing is said about it any more."""
 
 
 class HandedOver(AssistantError):

@@ -25,7 +25,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import from_json
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from core.errors import ConfigurationError
 
@@ -105,6 +105,7 @@ class Settings(BaseSettings):
     )
     rerank_model: str | None = Field(None, description="Cross-encoder that re-orders what was found: name or folder.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
+    log_format: Literal["text", "json"] = Field("text", description="How: lines for people, or an object a line.")
 
     database_url: str | None = Field(None, description="SQLite in VAR_DIR unless this names a Postgres.")
     database_password: SecretStr | None = Field(None, description="Password for a DATABASE_URL that has none.")
@@ -177,6 +178,9 @@ class Settings(BaseSettings):
     metrics_port: int | None = Field(
         None, ge=1, le=65535, description="Where a process without the role http answers /health and /metrics."
     )
+    otel_exporter_otlp_endpoint: Url | None = Field(
+        None, description="Collector of OpenTelemetry that traces go to, such as http://127.0.0.1:4318."
+    )
     refresh_cron: str = Field("17 3 * * *", description="When the index is refreshed (UTC); `off` for never.")
     roles: Annotated[frozenset[str], NoDecode] = Field(
         ROLES,
@@ -209,7 +213,15 @@ class Settings(BaseSettings):
             raise ValueError(f"{', '.join(sorted(unknown)) or 'nothing'} is no role: use http, slack, discord, worker")
         return value
 
-    @field_validator("llm_base_url", "chroma_url", "slack_api_url", "discord_api_url", "public_url", "oidc_issuer")
+    @field_validator(
+        "llm_base_url",
+        "chroma_url",
+        "slack_api_url",
+        "discord_api_url",
+        "public_url",
+        "oidc_issuer",
+        "otel_exporter_otlp_endpoint",
+    )
     @classmethod
     def _http_address(cls, value: str | None) -> str | None:
         if value is not None and (urlsplit(value).scheme not in {"http", "https"} or not _has_place(value)):
@@ -379,19 +391,17 @@ def load_settings(env_file: Path | None = None, **overrides: Any) -> Settings:
     path = env_file or Path(".env")
     _check_env_file(path)
     secrets = Path(os.environ.get("SECRETS_DIR") or SECRETS)
-    sources: dict[str, Any] = {
-        "_env_file": path,
-        "_env_file_encoding": "utf-8",
-        "_secrets_dir": secrets if secrets.is_dir() else None,
-    }
+    sources: dict[str, Any] = {"_env_file": path, "_env_file_encoding": "utf-8"}
     try:
+        if secrets.is_dir():
+            sources["_secrets_dir"] = secrets
         settings = Settings(**sources, **overrides)
     except ValidationError as error:
         raise ConfigurationError(_explain(error)) from error
-    except OSError as error:
+    except (OSError, SettingsError) as error:  # pydantic-settings wraps what reading a file raised
         raise ConfigurationError(
-            f"A secret in {secrets} cannot be read: {error.strerror}, {error.filename}. Give it to the user that the "
-            "assistant runs as; nothing was started."
+            f"A secret in {secrets} cannot be read: {error.__cause__ or error}. Give it to the user that the assistant "
+            "runs as; nothing was started."
         ) from error
     # What these two keep, they keep here instead of in the home directory or the working folder.
     os.environ["CREWAI_STORAGE_DIR"] = str(settings.var_dir / "crewai")

@@ -4,8 +4,9 @@
 #   deploy/deploy.sh NAME@sha256:DIGEST
 #
 # EC2_HOST, EC2_USER, EC2_SSH_KEY (private key), EC2_HOST_KEY (the host's public key, "ssh-ed25519 AAAA..."): where to.
-# RELEASE: name of the release; asked for again, the outcome of that release is told. ASSISTANT_SETTINGS: lines for .env.
-# REGISTRY_LOGIN: "server user token", if the image is private. All of SECRETS that are set: into .env, mode 0600.
+# SSH_PROXY: a command that SSH goes through. REGISTRY_LOGIN: "server user token", if the image is private.
+# RELEASE: name of the release; asked for again, the outcome of that release is told.
+# ASSISTANT_SETTINGS: lines for the release's .env, and all of SECRETS that are set: this file has mode 0600.
 # Keys and secrets travel inside files and standard input, never on a command line.
 set -euo pipefail
 
@@ -35,7 +36,8 @@ on_host() {
   ssh -F none -i "$work/key" -l "$EC2_USER" -p "${EC2_PORT:-22}" -o IdentitiesOnly=yes -o IdentityAgent=none -o BatchMode=yes \
     -o StrictHostKeyChecking=yes -o HostKeyAlias=assistant -o UserKnownHostsFile="$work/known_hosts" \
     -o GlobalKnownHostsFile=none -o UpdateHostKeys=no -o ConnectTimeout=15 -o ServerAliveInterval=10 \
-    -o ServerAliveCountMax=3 -o LogLevel=ERROR "$EC2_HOST" "$@"
+    -o ServerAliveCountMax=3 -o LogLevel=ERROR \
+    -o ProxyCommand="${SSH_PROXY:-none}" "$EC2_HOST" "$@"
 }
 
 # Values stand in single quotes: nothing in them is expanded.

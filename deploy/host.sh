@@ -8,7 +8,7 @@
 #
 # A release is a folder: compose files, .env with secrets and the image's digest, log, outcome. `current` and `previous`
 # are links to two of them. Its .env may say: DEPLOY_PATIENCE, seconds until it must be healthy; DEPLOY_SPACE, MB that must
-# be free; BACKUP_TO, a folder of the app or s3://bucket/prefix.
+# be free; BACKUP_TO, a folder of the app, s3://bucket/prefix or off.
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -57,27 +57,25 @@ pull() (
 backup() {
   local to
   to=$(setting "$release" BACKUP_TO)
-  compose "$1" exec -T app mlops-assistant backup "${to:-/var/lib/assistant/backups}"
+  [ "$to" = off ] || compose "$1" exec -T app mlops-assistant backup "${to:-/var/lib/assistant/backups}"
 }
 
 migrate() { compose "$release" run --rm -T migrate; }
 
-# Extra arguments go to `up`.
 up() {
-  compose "$1" up --detach --no-build --remove-orphans --wait --wait-timeout "${patience:-240}" "${@:2}" && return
+  compose "$1" up --detach --no-build --remove-orphans --wait --wait-timeout "${patience:-240}" && return
   say "what the app said last:"
-  compose "$1" logs --no-log-prefix --tail 30 app || true
+  compose "$1" ps --all --quiet app | xargs --no-run-if-empty -n 1 docker logs --tail 30 || true
   return 1
 }
 
 smoke() { compose "$1" exec -T app python - <"$release/deploy/smoke.py"; }
 
-# The schema stays as the failed release left it: every migration leaves the version before it able to run. So `migrate`
-# of the previous release, which does not know the new revision, is left out.
+# The schema stays as the failed release left it: it serves the version before, too (docs/decisions/0014).
 put_back() {
   [ -n "$1" ] || finish 1 "$2 There is no release to go back to: what was started stands as it is, to be looked at."
   say "$2 Going back to ${1##*/}."
-  if up "$1" --scale migrate=0 && smoke "$1"; then
+  if up "$1" && smoke "$1"; then
     finish 1 "$2 The previous release, ${1##*/}, is back and answers."
   fi
   finish 1 "$2 The previous release, ${1##*/}, did NOT come back: look at it now, on the host."
@@ -95,7 +93,6 @@ forget_old() {
 }
 
 deploy() {
-  local before
   alone || finish 1 "Another deploy is under way. Nothing was changed; deploy again when it is over."
   before=$(linked current)
   trap 'finish 1 "The deploy stopped in the middle."' EXIT
@@ -114,7 +111,7 @@ deploy() {
   smoke "$release" || put_back "$before" "The new release is healthy and does not answer."
   point previous "${before:-$release}"
   point current "$release"
-  forget_old
+  forget_old || true # room is a matter of the next deploy
   finish 0 "Release ${release##*/} runs."
 }
 
@@ -136,7 +133,7 @@ back() {
   current=$(linked current) previous=$(linked previous)
   [ "$previous" != "$current" ] || { say "There is no release before ${current##*/}. Nothing was changed." && exit 1; }
   say "going back from ${current##*/} to ${previous##*/}"
-  if ! { up "$previous" --scale migrate=0 && smoke "$previous"; }; then
+  if ! { up "$previous" && smoke "$previous"; }; then
     say "It did not come back: ${current##*/} is still the current release, and what runs has to be looked at."
     exit 1
   fi

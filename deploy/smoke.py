@@ -20,7 +20,7 @@ question = urllib.request.Request(
 )
 try:
     with urllib.request.urlopen(question, timeout=120) as reply:  # noqa: S310 - likewise
-        answer = json.load(reply)["answer"]
+        answer = json.load(reply)["response"]
 except (OSError, ValueError, KeyError) as error:
     sys.exit(f"The smoke question was not answered: {error!r}")
 if not answer.strip():

@@ -120,6 +120,10 @@ class Assistant:
         async with asyncio.timeout(PATIENCE):
             return await self.process.wait()
 
+    def send(self, which: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(which)
+
     async def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Tells the service to stop, waits for it and gives its exit status."""
         assert self.process is not None

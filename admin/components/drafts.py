@@ -35,6 +35,9 @@ class DraftList:
         """Builds all of it; nothing while no draft waits."""
         self._status = StatusLine()
         await self._listing()
+
+    def watch(self) -> None:
+        """Looks for news from now on. To be called last: a page opens once something on it waits for the browser."""
         ui.timer(LOOK_SECONDS, self._look)
 
     @editing

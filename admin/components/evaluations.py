@@ -52,6 +52,9 @@ class Evaluations:
             self._bar.props('rounded aria-label="Progress of the evaluation"').set_visibility(False)
             self._status = StatusLine()
         await self._listing()
+
+    def watch(self) -> None:
+        """Looks for news from now on. To be called last: a page opens once something on it waits for the browser."""
         ui.timer(LOOK_SECONDS, self._look)
 
     @editing

@@ -53,6 +53,11 @@ class Reindex:
         self._progress.set_visibility(False)
         self._problems.set_visibility(False)
         self._following = False
+        if refresher.running:
+            self._begin()
+
+    def watch(self) -> None:
+        """Looks for news from now on. To be called last: a page opens once something on it waits for the browser."""
         ui.timer(LOOK_SECONDS, self._join)
 
     @editing
@@ -62,27 +67,40 @@ class Reindex:
         await self._follow(self._refresher.refresh(TRIGGER, rebuild=rebuild, only=self._only))
 
     async def _join(self) -> None:
-        if self._refresher.running and not self._following:
+        if self._following:
+            return
+        if self._refresher.running:
             await self._follow(self._refresher.follow())
+        elif not self._button.enabled:  # it ended before the page was open
+            self._rest()
+            self._status.say("")
+            await self._ended()
 
     async def _follow(self, news: AsyncGenerator[Progress | RefreshRun]) -> None:
         self._following = True
-        self._button.disable()
-        self._bar.set_value(0)
-        self._progress.set_visibility(True)
-        self._cancel.set_visibility(may(Role.EDITOR))
-        self._problems.set_visibility(False)
+        self._begin()
         try:
             await self._tell(news)
         except AssistantError as error:
             self._status.fail(error.said)
         finally:
             self._following = False
-            self._button.enable()
-            self._progress.set_visibility(False)
-            self._cancel.set_visibility(False)
+            self._rest()
         if not self._status.gone:
             await self._ended()
+
+    def _begin(self) -> None:
+        self._button.disable()
+        self._bar.set_value(0)
+        self._progress.set_visibility(True)
+        self._cancel.set_visibility(may(Role.EDITOR))
+        self._problems.set_visibility(False)
+        self._status.say("A refresh is under way …")
+
+    def _rest(self) -> None:
+        self._button.enable()
+        self._progress.set_visibility(False)
+        self._cancel.set_visibility(False)
 
     @editing
     async def cancel(self) -> None:

@@ -52,14 +52,15 @@ def add_pages(services: Services) -> None:
 
 
 async def _all(services: Services) -> None:
-    await DraftList(services).show()
+    drafts = DraftList(services)
+    await drafts.show()
     places = await services.presence.places()
     if not places:
         empty("No channels yet", "They appear here once somebody has asked something in Slack or Discord.")
-        return
     with ui.element("div").classes("rows"):
         for place in places:
             await _place(services, place)
+    drafts.watch()
 
 
 async def _place(services: Services, address: Address) -> None:

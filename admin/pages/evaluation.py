@@ -43,10 +43,12 @@ def add_pages(services: Services) -> None:
 
 
 async def _all(services: Services, golden: GoldenList) -> None:
+    evaluations = Evaluations(services)
     with section("Runs"):
-        await Evaluations(services).show()
+        await evaluations.show()
     with section("Golden questions"):
         await golden.show()
+    evaluations.watch()
 
 
 async def _run(services: Services, run_id: str, *, every: bool) -> None:

@@ -50,11 +50,12 @@ async def _all(services: Services, documents: DocumentList) -> None:
 
     versions = VersionList(services, show_news)
     await live()
-    Reindex(services.refresher, show_news)
+    reindex = Reindex(services.refresher, show_news)
     await versions.show()
     await history()
     with section("Documents"):
         await documents.show()
+    reindex.watch()
 
 
 def _live(version: IndexVersion | None) -> None:

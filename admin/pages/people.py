@@ -28,9 +28,11 @@ def add_pages(services: Services) -> None:
 
 
 async def _all(services: Services) -> None:
-    for part in (PersonList(services), KeyList(services.keys)):
-        await part.show()
-        ui.timer(EVERY, part.refresh_if_changed, immediate=False)
+    people, keys = PersonList(services), KeyList(services.keys)
+    await people.show()
+    await keys.show()
+    ui.timer(EVERY, people.refresh_if_changed, immediate=False)
+    ui.timer(EVERY, keys.refresh_if_changed, immediate=False)
 
 
 def refused() -> bool:

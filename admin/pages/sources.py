@@ -133,13 +133,14 @@ class SourceList:
     async def show(self) -> None:
         """Builds all of it."""
         with ui.element("div").classes("toolbar"):
-            Reindex(self._services.refresher, self._reindexed, choice=False)
+            reindex = Reindex(self._services.refresher, self._reindexed, choice=False)
             if may(Role.EDITOR):
                 ui.button("Add a source", icon="add", on_click=self._add).props("outline no-caps")
         await self._pending()
         self._status = StatusLine()
         self._actions = Actions(self._services, self._unindexed, self._status, self._refresh)
         await self._listing()
+        reindex.watch()
 
     async def _add(self) -> None:
         await self._actions.add()
@@ -196,11 +197,14 @@ class SourceView:
         await self._summary()
         await self._pending()
         uploaded = self._source.kind is SourceKind.UPLOAD
-        Reindex(self._services.refresher, self._refresh, choice=False, only="" if uploaded else self._source.name)
+        reindex = Reindex(
+            self._services.refresher, self._refresh, choice=False, only="" if uploaded else self._source.name
+        )
         if uploaded and may(Role.EDITOR):
             with section("Upload files"):
                 Uploads(self._services, self._source, self._refresh)
         await self._pages()
+        reindex.watch()
 
     async def _refresh(self) -> None:
         if not self._status.gone:

@@ -29,7 +29,8 @@ from core.answering.masking import masked
 from core.answering.service import AnsweringService, check_text
 from core.domain.conversation import Asked, Manner, Mode, Question, SessionKey
 from core.domain.events import Completed, TextDelta
-from core.errors import AssistantError, TurnStopped
+from core.domain.turn_context import working_on
+from core.errors import AssistantError, QuestionGone, TurnStopped
 
 RESUMING = "resuming"
 THANKED = "👍"
@@ -85,7 +86,7 @@ class Actions:
         try:
             await self._store(question, placement)
         except AssistantError as error:
-            self._work.start(self._tell(question, placement, error), question.event_id)
+            self._work.start(self._tell(question, placement, error), question)
 
     async def answer(self, question: Question) -> None:
         """As `accept`, of a question that nobody asks just now: why it cannot be stored is raised, not told."""
@@ -145,7 +146,7 @@ class Actions:
             self._work.start(self._messenger.notify(question, render_failure(error)))
             return
         if changed and self._work.claim(question.event_id):
-            self._work.start(self._answer(question, posted.get(0, ""), posted), question.event_id)
+            self._work.start(self._answer(question, posted.get(0, ""), posted), question)
 
     async def forget(self, event_id: str) -> None:
         """Deletes the answer to a question that was deleted, unless the channel wants to keep it."""
@@ -155,8 +156,7 @@ class Actions:
         await self._work.drop(asked.question.event_id)
         posted = places(asked.placement) or await self._messenger.posted(asked.question)
         await self._service.withdraw(event_id)
-        for placement in posted.values():
-            await self._messenger.delete(placement)
+        await self._delivery.remove("", posted)
 
     async def take_stop(self, interaction: discord.Interaction, event_id: str) -> None:
         """Stops an answer. Raises InputError unless the person asked for it."""
@@ -173,7 +173,8 @@ class Actions:
 
     async def _resume(self) -> None:
         async for left in self._service.left_behind(PLATFORM):
-            self._work.start(self._finish(left))  # even while it is delivered again, which will find it stored
+            with working_on(left.question):
+                self._work.start(self._finish(left))  # even while it is delivered again, which will find it stored
 
     async def _finish(self, left: Asked) -> None:
         """Answers a question that was left behind, in the message already posted; or delivers its answer."""
@@ -187,7 +188,7 @@ class Actions:
 
     async def _store(self, question: Question, placement: str) -> None:
         if await self._service.accept(question):
-            self._work.start(self._answer_first(question, placement), question.event_id)
+            self._work.start(self._answer_first(question, placement), question)
         else:
             self._work.release(question.event_id)
 
@@ -214,6 +215,8 @@ class Actions:
                 text += event.text if isinstance(event, TextDelta) else ""
                 if placement:
                     await self._messenger.show_progress(question, placement, event, text)
+        except QuestionGone:
+            await self._delivery.remove(placement, posted)
         except TurnStopped:
             await self._delivery.end(question, placement, render_stopped(text), posted)
         except AssistantError as error:

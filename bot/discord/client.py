@@ -96,7 +96,7 @@ class DiscordChannel:
         self._commands_file = settings.var_dir / "discord-commands"
         self._owners = Owners(settings.var_dir / "discord-owners-told")
         self._calls = Calls(self._owners)
-        messenger = Messenger(self._calls)
+        messenger = Messenger(self._calls, service.keeps)
         delivery = Delivery(service, presence, aftercare, messenger)
         files = Files(settings.discord_api_url)
         self._actions = Actions(service, Doorkeeper(presence), messenger, delivery, files=files)

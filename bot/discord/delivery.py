@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import discord
+from opentelemetry import trace
 
 from bot.discord.layout import layout
 from bot.discord.messenger import NOTHING_POSTED, Messenger
@@ -21,6 +22,7 @@ from core.domain.channels import Draft, DraftState
 from core.domain.conversation import Answer, Manner, Question, SessionKey, Told
 
 _log = logging.getLogger(__name__)
+_tracer = trace.get_tracer(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,13 @@ class Delivery:
         """Remembers how the asker of a private command can be answered alone."""
         self._responses[question.event_id] = interaction
 
+    @_tracer.start_as_current_span("deliver")
     async def deliver(self, question: Question, placement: str, answer: Answer, posted: Mapping[int, str]) -> None:
-        """Brings an answer to where its question wants it, and notes that."""
+        """Brings an answer to where its question wants it, and notes that. Raises TakenOver."""
+        await self._messenger.hold(question)
+        if await self._service.is_gone(question):
+            await self.remove(placement, posted)
+            return
         match question.manner:
             case Manner.PRIVATE:
                 await self._answer_alone(question, render_private(answer))
@@ -57,8 +64,7 @@ class Delivery:
                 await self._draft(question, answer)
             case Manner.OFFER if not answer.covered:
                 await self._service.withdraw(question.event_id)
-                for stands in posted.values():  # of what was offered before it was reworded
-                    await self._messenger.delete(stands)
+                await self.remove(placement, posted)  # of what was offered before it was reworded
                 return
             case _:
                 stand = await self._messenger.finish(question, placement, render_answer(answer), posted)
@@ -66,10 +72,16 @@ class Delivery:
                     await self._service.placed(question, " ".join(stand))
         await self._service.delivered(question)
 
+    async def remove(self, placement: str, posted: Mapping[int, str] = NOTHING_POSTED) -> None:
+        """Takes away what stands for a question: it was deleted, or its offer is not wanted."""
+        for stands in dict.fromkeys([*placement.split(), *posted.values()]):
+            await self._messenger.delete(stands)
+
     async def end(
         self, question: Question, placement: str, post: Post, posted: Mapping[int, str] = NOTHING_POSTED
     ) -> None:
-        """Says what became of a question without an answer; offers and drafts end without a word."""
+        """Says what became of a question without an answer; offers and drafts end without a word. Raises TakenOver."""
+        await self._messenger.hold(question)
         if question.manner is Manner.PRIVATE:
             await self._answer_alone(question, post)
         elif question.manner is Manner.REPLY:
@@ -77,6 +89,7 @@ class Delivery:
 
     async def publish(self, question: Question, answer: Answer, posted: Mapping[int, str] = NOTHING_POSTED) -> None:
         """Posts a draft under its question, for all to see."""
+        await self._service.take_on(question)
         stand = await self._messenger.finish(question, "", render_answer(answer), posted)
         await self._service.placed(question, " ".join(stand))
 

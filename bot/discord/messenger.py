@@ -20,6 +20,7 @@ from bot.discord.pace import patiently
 from bot.discord.reader import DIRECT, message_of, opens_thread, place
 from bot.discord.renderer import Post, render_notice, render_progress, render_title, render_working
 from bot.rendering import WAITING
+from bot.work import Keeps, TakenOver
 from core.answering.masking import masked
 from core.domain.conversation import Question, SessionKey
 from core.domain.events import AnswerEvent
@@ -40,8 +41,9 @@ _log = logging.getLogger(__name__)
 class Messenger:
     """The voice of the bot."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: Calls, keeps: Keeps) -> None:
         self._calls = calls
+        self._keeps = keeps
         self._responses: dict[str, discord.Interaction] = {}
         self._edited: dict[str, float] = {}
         self._writing: set[str] = set()
@@ -62,8 +64,17 @@ class Messenger:
             self._responses[placement] = interaction
         return placement
 
+    async def hold(self, question: Question) -> None:
+        """Raises TakenOver when it is no more for this process to speak about a question."""
+        if not await self._keeps(question):
+            raise TakenOver(f"question {question.event_id} is answered by another process")
+
     async def open(self, question: Question, placement: str = "") -> str:
-        """Shows a sign of life where a question is to be answered, in a thread of its own if it opens one."""
+        """Shows a sign of life where a question is to be answered, in a thread of its own if it opens one.
+
+        Raises TakenOver.
+        """
+        await self.hold(question)
         post = render_working(WAITING, question.event_id)
         if not placement:
             return await self._begin(question, post)
@@ -143,12 +154,16 @@ class Messenger:
             _log.info("no reaction to %s: %s", question.event_id, error)
 
     async def show_progress(self, question: Question, placement: str, event: AnswerEvent, text: str) -> None:
-        """Edits a message if its time has come, for the first words at once; otherwise leaves it for the next event."""
+        """Edits a message if its time has come, for the first words at once; otherwise leaves it for the next event.
+
+        Raises TakenOver.
+        """
         channel, _ = place(placement)
         due = time.monotonic() - self._edited.get(placement, float("-inf")) >= EDIT_SECONDS
         first_words = bool(text.strip()) and placement not in self._writing
         if not (due or first_words) or not self._calls.pace.is_free("edit", channel):
             return
+        await self.hold(question)
         self._edited[placement] = time.monotonic()
         if first_words:
             self._writing.add(placement)
@@ -268,6 +283,7 @@ class Messenger:
 
     async def _send_more(self, question: Question, home: str, post: Post, number: int) -> str:
         """Posts a further part: into the thread under the answer if there is one, otherwise after it."""
+        await self.hold(question)
         nonce, beside = _nonce(question, number), place(home)[0]
         thread = int(question.session.thread) if opens_thread(question, home) else beside
         try:

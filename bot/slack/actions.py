@@ -25,7 +25,8 @@ from bot.work import Work
 from core.answering.service import AnsweringService, check_text
 from core.domain.conversation import Asked, Manner, Mode, Question
 from core.domain.events import Completed, TextDelta
-from core.errors import AssistantError, TurnStopped
+from core.domain.turn_context import working_on
+from core.errors import AssistantError, QuestionGone, TurnStopped
 
 STORE_SECONDS = 2.5
 """How long Slack is kept waiting for a question to be stored; it waits for three."""
@@ -88,7 +89,7 @@ class Actions:
         try:
             await self._store(question)
         except AssistantError as error:
-            self._work.start(self._tell(question, error), question.event_id)
+            self._work.start(self._tell(question, error), question)
 
     async def answer(self, question: Question) -> None:
         """As `accept`, of a question that nobody asks just now: why it cannot be stored is raised, not told."""
@@ -141,7 +142,7 @@ class Actions:
             return
         if changed and self._work.claim(question.event_id):
             await self._delivery.reopen(question, asked.placement)
-            self._work.start(self._answer(question, asked.placement, posted), question.event_id)
+            self._work.start(self._answer(question, asked.placement, posted), question)
 
     async def forget(self, event_id: str) -> None:
         """Deletes the answer to a question that was deleted, unless the channel wants to keep it."""
@@ -151,8 +152,7 @@ class Actions:
         await self._work.drop(asked.question.event_id)
         posted = await self._messenger.posted(asked.question)
         await self._service.withdraw(event_id)
-        for ts in dict.fromkeys([*asked.placement.split(), *posted.values()]):
-            await self._messenger.delete(asked.question.session, ts)
+        await self._delivery.remove(asked.question, asked.placement, posted)
 
     async def take_stop(self, event_id: str, person: str) -> None:
         """Stops an answer. Raises InputError unless the person asked for it."""
@@ -168,7 +168,8 @@ class Actions:
 
     async def _resume(self) -> None:
         async for left in self._service.left_behind(PLATFORM):
-            self._work.start(self._finish(left))  # even while it is delivered again, which will find it stored
+            with working_on(left.question):
+                self._work.start(self._finish(left))  # even while it is delivered again, which will find it stored
 
     async def _finish(self, left: Asked) -> None:
         """Answers a question that was left behind, in the message already posted; or delivers its answer."""
@@ -182,7 +183,7 @@ class Actions:
 
     async def _store(self, question: Question) -> None:
         if await self._service.accept(question):
-            self._work.start(self._answer(question), question.event_id)
+            self._work.start(self._answer(question), question)
         else:
             self._work.release(question.event_id)
 
@@ -205,6 +206,8 @@ class Actions:
                 text += event.text if isinstance(event, TextDelta) else ""
                 if placement and question.manner is Manner.REPLY:
                     await self._messenger.show_progress(question, first(placement), event, text)
+        except QuestionGone:
+            await self._delivery.remove(question, placement, posted)
         except TurnStopped:
             await self._delivery.end(question, placement, render_stopped(text), posted)
         except AssistantError as error:

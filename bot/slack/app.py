@@ -97,7 +97,7 @@ class SlackChannel:
         token_of = self._installations.token_of if self._installations else single(token or "")
         workspaces = Workspaces(settings.slack_api_url, token_of)
         self._client = workspaces.new(token).client
-        messenger = Messenger(workspaces)
+        messenger = Messenger(workspaces, service.keeps)
         delivery = Delivery(service, presence, aftercare, messenger)
         commands = Commands(presence, messenger, settings.chat_owners)
         home = Home(presence, commands, messenger)

@@ -7,6 +7,7 @@ and the note that it was done. Used by the actions.
 import logging
 from collections.abc import Mapping
 
+from opentelemetry import trace
 from slack_bolt.async_app import AsyncRespond
 
 from bot.slack.failures import OUT_OF_REACH
@@ -20,6 +21,7 @@ from core.domain.channels import Draft, DraftState
 from core.domain.conversation import Answer, Manner, Question, SessionKey, Told
 
 _log = logging.getLogger(__name__)
+_tracer = trace.get_tracer(__name__)
 
 
 class Delivery:
@@ -43,8 +45,13 @@ class Delivery:
         if placement and question.manner is Manner.REPLY:
             await self._messenger.reopen(question, first(placement))
 
+    @_tracer.start_as_current_span("deliver")
     async def deliver(self, question: Question, placement: str, answer: Answer, posted: Mapping[int, str]) -> None:
-        """Brings an answer to where its question wants it, and notes that."""
+        """Brings an answer to where its question wants it, and notes that. Raises TakenOver."""
+        await self._messenger.hold(question)
+        if await self._service.is_gone(question):
+            await self.remove(question, placement, posted)
+            return
         match question.manner:
             case Manner.PRIVATE:
                 await self._answer_alone(question, render_private(answer))
@@ -52,8 +59,7 @@ class Delivery:
                 await self._draft(question, answer)
             case Manner.OFFER if not answer.covered:
                 await self._service.withdraw(question.event_id)
-                for ts in {*placement.split(), *posted.values()}:  # of the offer before it was reworded
-                    await self._messenger.delete(question.session, ts)
+                await self.remove(question, placement, posted)  # of the offer before it was reworded
                 return
             case _:
                 places = await self._messenger.finish(question, first(placement), render_answer(answer), posted)
@@ -61,10 +67,16 @@ class Delivery:
                     await self._service.placed(question, " ".join(places))
         await self._service.delivered(question)
 
+    async def remove(self, question: Question, placement: str, posted: Mapping[int, str] = NOTHING_POSTED) -> None:
+        """Takes away what stands for a question: it was deleted, or its offer is not wanted."""
+        for ts in dict.fromkeys([*placement.split(), *posted.values()]):
+            await self._messenger.delete(question.session, ts)
+
     async def end(
         self, question: Question, placement: str, post: Post, posted: Mapping[int, str] = NOTHING_POSTED
     ) -> None:
-        """Says what became of a question without an answer; offers and drafts end without a word."""
+        """Says what became of a question without an answer; offers and drafts end without a word. Raises TakenOver."""
+        await self._messenger.hold(question)
         if question.manner is Manner.PRIVATE:
             await self._answer_alone(question, post)
         elif question.manner is Manner.REPLY:
@@ -74,6 +86,7 @@ class Delivery:
         self, question: Question, answer: Answer, asker: str, posted: Mapping[int, str] = NOTHING_POSTED
     ) -> SessionKey:
         """Posts an answer for all to see: in the thread of its question, or one of its own; gives the conversation."""
+        await self._service.take_on(question)
         session = question.session
         if not (read_stamp(question) or is_stamp(session.thread)):
             thread = await self._messenger.announce(session, render_question(asker, question.text))

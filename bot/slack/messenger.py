@@ -3,7 +3,7 @@
 Comes in: questions and rendered messages. Goes out: calls of Slack's Web API, paced below its rates. Posting is
 repeated only when Slack said that it refused (429); an edit can be repeated safely, so it is after 5xx and lost
 connections too. What is posted for a question says so in its metadata, so that after a crash it is found instead of
-posted again.
+posted again; and before each post it is asked whether it is still ours to answer.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from bot.slack.reader import read_stamp
 from bot.slack.renderer import FILE_NAME, STOP_ACTION, Post, render_progress, render_working
 from bot.slack.streams import Streams
 from bot.slack.workspaces import Workspace, Workspaces
+from bot.work import Keeps, TakenOver
 from core.domain.conversation import Question, SessionKey
 from core.domain.events import AnswerEvent
 
@@ -56,14 +57,21 @@ _log = logging.getLogger(__name__)
 class Messenger:
     """The voice of the bot, in all workspaces."""
 
-    def __init__(self, workspaces: Workspaces) -> None:
+    def __init__(self, workspaces: Workspaces, keeps: Keeps) -> None:
         self._workspaces = workspaces
+        self._keeps = keeps
         self._streams = Streams()
         self._edited: dict[str, float] = {}
         self._writing: set[str] = set()
 
+    async def hold(self, question: Question) -> None:
+        """Raises TakenOver when it is no more for this process to speak about a question."""
+        if not await self._keeps(question):
+            raise TakenOver(f"question {question.event_id} is answered by another process")
+
     async def open(self, question: Question) -> str:
-        """Gives a sign of life, with a button that stops the answer; gives the message's `ts`."""
+        """Gives a sign of life, with a button that stops the answer; gives the message's `ts`. Raises TakenOver."""
+        await self.hold(question)
         workspace = await self._of(question.session)
         if ts := await self._streams.open(workspace, question):
             return ts
@@ -152,7 +160,10 @@ class Messenger:
             _log.debug("no reaction to %s: %s", ts, reason_of(error))
 
     async def show_progress(self, question: Question, ts: str, event: AnswerEvent, text: str) -> None:
-        """Shows what happens, if its time has come, the first words at once; otherwise leaves it for the next event."""
+        """Shows what happens, if its time has come, the first words at once; otherwise leaves it for the next event.
+
+        Raises TakenOver.
+        """
         if await self._streams.show(ts, event, text):
             return
         workspace = await self._of(question.session)
@@ -160,6 +171,7 @@ class Messenger:
         first_words = bool(text.strip()) and ts not in self._writing
         if not (due or first_words) or workspace.pace.left("chat.update") <= KEPT_EDITS:
             return
+        await self.hold(question)
         self._edited[ts] = time.monotonic()
         if first_words:
             self._writing.add(ts)
@@ -246,6 +258,7 @@ class Messenger:
         session = question.session
         workspace = await self._of(session)
         await workspace.pace.post(session.channel)
+        await self.hold(question)
         reply: Any = await workspace.client.chat_postMessage(
             channel=session.channel,
             thread_ts=session.thread or None,

@@ -35,5 +35,6 @@ class Erasure:
     async def erase(self, platform: str, person: str) -> Erased:
         """Removes everything of a person on a platform, and says how much it was. What is being answered is dropped."""
         gone = await self._erasures.erase(platform, person)
+        self._answering.forget_person(platform, person)
         await self._audit.note("person.erase", f"{platform}:{person}", before=asdict(gone))
         return gone

@@ -27,6 +27,7 @@ from core.answering.followups import search_query
 from core.answering.grounding.citations import conclude
 from core.answering.language_models.choose import quoting
 from core.answering.language_models.model import LanguageModel, Reply
+from core.answering.outages import patiently
 from core.answering.prompts import agent_request, agent_rules, prompt_version
 from core.answering.shown import ShownText
 from core.answering.tool_round import Tell, ToolRound
@@ -109,7 +110,7 @@ class GraphAgent:
         brief = state["brief"]
         query = search_query(brief.question, list(brief.memory.recent), search_words(brief.attachments))
         tell(Searching(query))
-        found = await self._retriever.find(query, scope=Scope(brief.rules.sources))
+        found = await patiently(lambda: self._retriever.find(query, scope=Scope(brief.rules.sources)))
         tell(Passages(tuple(found.passages)))
         request = agent_request(brief.question, found.passages, brief.attachments)
         asked = HumanMessage(self._with_images(request, brief))

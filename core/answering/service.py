@@ -17,15 +17,17 @@ from datetime import timedelta
 from core.answering.attachments import bounded
 from core.answering.engine import Engine
 from core.answering.masking import masked
+from core.answering.outages import patiently
 from core.answering.turns.durability import Durability, InMemory
-from core.answering.turns.runner import TurnRunner, patiently
-from core.answering.turns.turn import stopped
+from core.answering.turns.runner import TurnRunner
+from core.answering.turns.turn import ended, stopped
 from core.domain.conversation import AWAITED, MAX_QUESTION, Asked, Mode, Question, SessionKey, Status
 from core.domain.events import Accepted, AnswerEvent, Completed
+from core.domain.turn_context import working_on
 from core.errors import AssistantError, InputError, StorageError, UnknownTurn
 from core.storage.ids import now
 from core.storage.sessions import Sessions
-from core.storage.turns import Turns
+from core.storage.turns import OPEN, Turns
 
 ATTACHED = 12_000
 """Characters of all attachments of a question together."""
@@ -109,7 +111,7 @@ class AnsweringService:
                             return
             asked = await patiently(lambda: self._turns.get(question.event_id))
             if asked is None:
-                raise stopped()
+                raise ended(None)
             if asked.status is not Status.PENDING:
                 yield _outcome(asked)
                 return
@@ -198,6 +200,28 @@ class AnsweringService:
         if turn := self._live.get(event_id):
             turn.stop()
 
+    async def keeps(self, question: Question) -> bool:
+        """Whether it is for this process to speak about a question: another one takes it over if it holds us for gone.
+
+        A database that cannot be asked changes nothing about that.
+        """
+        if self._durability.gone() is None:
+            return True
+        try:
+            keeper = await self._turns.keeper(question.event_id)
+        except StorageError as error:
+            _log.warning("it cannot be seen who answers question %s now: %s", question.event_id, error)
+            return True
+        return keeper in {None, self._durability.executor}
+
+    async def is_gone(self, question: Question) -> bool:
+        """Whether a question was deleted since it was taken, so that its answer must not be shown."""
+        return await patiently(lambda: self._turns.keeper(question.event_id)) is None
+
+    async def take_on(self, question: Question) -> None:
+        """Makes it for this process to speak about a question, as when a decision about it is carried out here."""
+        await self._turns.keep(question.event_id, self._durability.executor)
+
     async def placed(self, question: Question, placement: str) -> None:
         """Remembers where on its platform a question is being answered; waits for a database that is away."""
         await patiently(lambda: self._turns.place(question.event_id, placement))
@@ -208,7 +232,7 @@ class AnsweringService:
 
     async def give_up(self, question: Question, reason: str) -> None:
         """Marks a question as failed that cannot be answered where it was asked."""
-        await patiently(lambda: self._turns.fail(question.event_id, reason))
+        await patiently(lambda: self._turns.fail(question.event_id, reason, OPEN))
         if turn := self._live.get(question.event_id):
             turn.stop()
 
@@ -217,8 +241,8 @@ class AnsweringService:
         while True:
             changed = asyncio.ensure_future(self._durability.peers_changed())
             try:
-                alive, since = self._durability.alive(), now() - STILL_WANTED
-                for asked in await self._turns.adopt(platform, since, self._durability.executor, alive):
+                gone, since = self._durability.gone(), now() - STILL_WANTED
+                for asked in await self._turns.adopt(platform, since, self._durability.executor, gone):
                     if asked.status is Status.PENDING:  # perhaps stored without being begun
                         await self._begin(asked.question.event_id)
                     yield asked
@@ -237,8 +261,15 @@ class AnsweringService:
     async def forget(self, session: SessionKey) -> int:
         """Deletes a conversation; gives the number of messages that went. What was being answered in it is stopped."""
         gone = await self._sessions.delete(session)
-        self._live.stop_session(session)
+        self._live.stop_those(lambda question: question.session == session)
         return gone
+
+    def forget_person(self, platform: str, person: str) -> None:
+        """Stops what is being answered for a person whose questions were deleted; other processes see that themselves.
+
+        Nothing more is posted for them.
+        """
+        self._live.stop_those(lambda question: (question.session.platform, question.author) == (platform, person))
 
     async def _resume(self, platform: str) -> None:
         """Has turns end whose process is gone and whose answers no channel delivers."""
@@ -251,12 +282,13 @@ class AnsweringService:
         self._runner.check(question.mode)
 
     async def _accept(self, question: Question, *, kept: bool) -> bool:
-        turn = await self._turns.claim(question, self._durability.executor)
-        if turn is None:
-            return False
-        self._live.expect(Asked(question, turn, Status.PENDING, kept=kept))
-        await self._begin(question.event_id)
-        return True
+        with working_on(question):
+            turn = await self._turns.claim(question, self._durability.executor)
+            if turn is None:
+                return False
+            self._live.expect(Asked(question, turn, Status.PENDING, kept=kept))
+            await self._begin(question.event_id)
+            return True
 
     async def _begin(self, event_id: str) -> None:
         """Has a turn run, unless it does or was begun too often."""
@@ -279,7 +311,7 @@ def _outcome(asked: Asked) -> Completed:
     """How a turn ended that was not followed. Raises AssistantError unless it was with an answer."""
     if asked.answer:
         return Completed(asked.answer)
-    raise stopped() if asked.status is Status.STOPPED else AssistantError(asked.note)
+    raise ended(asked)
 
 
 def check_text(text: str) -> None:

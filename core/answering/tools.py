@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 
 from core.answering.arithmetic.calculate import calculate
+from core.answering.outages import patiently
 from core.answering.prompts import framed_passages
 from core.domain.conversation import ToolCall
 from core.domain.knowledge import Passage
@@ -65,7 +66,7 @@ class Toolbox:
         try:
             if name == "search_mlops_docs":
                 query = search_mlops_docs.model_validate(arguments).query
-                passages = tuple(await self._retriever.search(query, scope=self._scope))
+                passages = tuple(await patiently(lambda: self._retriever.search(query, scope=self._scope)))
                 result = framed_passages(list(passages), first)
             elif name == "calculate":
                 expression = calculate_tool.model_validate(arguments).expression

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import blake2b
+from typing import NamedTuple
 
 from core.domain.conversation import Mode
 
@@ -39,12 +40,11 @@ class Place:
     mode: Mode | None = None
 
 
-@dataclass(frozen=True)
-class Tally:
+class Tally(NamedTuple):
     """Questions of one hour or one day at one place, and what became of them.
 
     `answered` from the knowledge base or `uncovered` by it; `failed` ones were told why. `first_text` and `whole` hold
-    a bucket for each answer, `people` eight bytes for each person who asked.
+    a bucket for each answer, `people` eight bytes for each person who asked. A tuple, since a month has thousands.
     """
 
     start: datetime

@@ -6,12 +6,10 @@ Comes in: log records. Goes out: lines without the secrets in them. Switched on 
 import logging
 from collections import deque
 
-from core.answering.masking import masked
+from core.operations.logs import TextLines
 
 LINES = 500
 """Lines that are kept."""
-
-FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class RecentLog(logging.Handler):
@@ -19,7 +17,7 @@ class RecentLog(logging.Handler):
 
     def __init__(self, lines: int = LINES) -> None:
         super().__init__()
-        self.setFormatter(logging.Formatter(FORMAT))
+        self.setFormatter(TextLines())
         self._lines: deque[str] = deque(maxlen=lines)
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -32,7 +30,7 @@ class RecentLog(logging.Handler):
 
     def lines(self) -> list[str]:
         """The lines, the oldest first, with secrets masked."""
-        return [masked(line) for line in self._lines]
+        return [*self._lines]
 
 
 RECENT = RecentLog()

@@ -8,9 +8,10 @@ last two days are counted anew every hour, and everything that a figure reaches 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from core.domain.tally import DAY, HOUR, Figures, Period, Place, Tally, day_of, hour_of
 from core.errors import AssistantError
@@ -31,6 +32,8 @@ WAIT_SECONDS = 0.05
 """How long whoever looks waits for the count; it goes on without them, and the next look shows more."""
 
 Window = tuple[datetime, datetime]
+
+T = TypeVar("T", bound=Hashable)
 
 _log = logging.getLogger(__name__)
 
@@ -149,28 +152,36 @@ class TallyService:
 
 
 def _overview(period: Period, start: datetime, current: list[Tally], before: list[Tally]) -> Overview:
+    places = _grouped(current, lambda tally: tally.place)
     return Overview(
         period=period,
         figures=figures_of(current),
         before=figures_of(before),
-        points=_points(period, start, current),
-        places=_by(current, lambda at: Place(at.platform, at.workspace, at.channel)),
-        modes=_by(current, lambda at: Place(mode=at.mode)),
+        points=_points(period, start, _grouped(current, lambda tally: tally.start)),
+        places=_busiest(places, lambda at: Place(at.platform, at.workspace, at.channel)),
+        modes=_busiest(places, lambda at: Place(mode=at.mode)),
     )
 
 
-def _points(period: Period, start: datetime, tallies: Iterable[Tally]) -> tuple[Point, ...]:
+def _points(period: Period, start: datetime, moments: dict[datetime, list[Tally]]) -> tuple[Point, ...]:
     floor = hour_of if period.step == HOUR else day_of
-    starts = [start + step * period.step for step in range(period.steps)]
-    groups: dict[datetime, list[Tally]] = {when: [] for when in starts}
-    for tally in tallies:
-        groups[floor(tally.start)].append(tally)
+    groups: dict[datetime, list[Tally]] = {start + step * period.step: [] for step in range(period.steps)}
+    for moment, tallies in moments.items():
+        groups[floor(moment)] += tallies
     return tuple(Point(when, figures_of(group)) for when, group in groups.items())
 
 
-def _by(tallies: Iterable[Tally], of: Callable[[Place], Place]) -> tuple[tuple[Place, Figures], ...]:
+def _busiest(places: dict[Place, list[Tally]], within: Callable[[Place], Place]) -> tuple[tuple[Place, Figures], ...]:
+    """The figures of larger places, the busiest first."""
     groups: dict[Place, list[Tally]] = {}
-    for tally in tallies:
-        groups.setdefault(of(tally.place), []).append(tally)
+    for place, tallies in places.items():
+        groups.setdefault(within(place), []).extend(tallies)
     summed = [(place, figures_of(group)) for place, group in groups.items()]
     return tuple(sorted(summed, key=lambda found: found[1].questions, reverse=True))
+
+
+def _grouped(tallies: Iterable[Tally], of: Callable[[Tally], T]) -> dict[T, list[Tally]]:
+    groups: dict[T, list[Tally]] = {}
+    for tally in tallies:
+        groups.setdefault(of(tally), []).append(tally)
+    return groups

@@ -58,7 +58,7 @@ class Tallies:
 
         def look(db: Session) -> list[Tally]:
             spans = [span for span in (days, hours) if span is not None]
-            return [_tally(row) for span in spans for row in db.execute(select(_tallies).where(span, *here))]
+            return [tally for span in spans for tally in _read(db, span, *here)]
 
         return await self._database.look(look)
 
@@ -129,13 +129,13 @@ def _replace(hours: list[Tally], start: datetime, end: datetime, closed: bool, d
     _store(db, "hour", hours)
     if closed:
         day = day_of(start)
-        whole = [_tally(row) for row in db.execute(select(_tallies).where(_span("hour", day, day + DAY)))]
+        whole = _read(db, _span("hour", day, day + DAY))
         db.execute(delete(_tallies).where(_span("day", day, day + DAY)))
         _store(db, "day", merged(whole, day))
 
 
 def _store(db: Session, span: str, tallies: Iterable[Tally]) -> None:
-    rows = [{"span": span, **vars(tally), **vars(tally.place)} for tally in tallies]
+    rows = [{"span": span, **tally._asdict(), **vars(tally.place)} for tally in tallies]
     for row in rows:
         del row["place"]
     if rows:
@@ -146,7 +146,14 @@ def _span(span: str, start: datetime, end: datetime) -> ColumnElement[bool]:
     return (_tallies.c.span == span) & (_tallies.c.start >= start) & (_tallies.c.start < end)
 
 
-def _tally(row: Row[Any]) -> Tally:
-    values: tuple[Any, ...] = tuple(row)
-    _, start, platform, workspace, channel, mode, *counts = values  # as the fields, the columns of counts are in order
-    return Tally(start, Place(platform, workspace, channel, Mode(mode)), *counts)
+def _read(db: Session, *conditions: ColumnElement[bool]) -> list[Tally]:
+    """What was counted. Places are few and stand in many rows: each is made once."""
+    places: dict[tuple[str, ...], Place] = {}
+    found: list[Tally] = []
+    for row in db.execute(select(_tallies).where(*conditions)):
+        _, start, platform, workspace, channel, mode, *counts = row  # as the fields, the columns of counts are in order
+        where = (platform, workspace, channel, mode)
+        if where not in places:
+            places[where] = Place(platform, workspace, channel, Mode(mode))
+        found.append(Tally(start, places[where], *counts))
+    return found

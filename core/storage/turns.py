@@ -183,9 +183,9 @@ class Turns:
         """Marks a question as done: its answer stands where it was asked."""
         await self._change(event_id, {"status": Status.DELIVERED}, among=OPEN)
 
-    async def fail(self, event_id: str, reason: str) -> None:
-        """Marks a question as failed, with the sentence that the asker was told."""
-        await self._change(event_id, {"status": Status.FAILED, "note": reason}, among=OPEN, counted=True)
+    async def fail(self, event_id: str, reason: str, among: Iterable[Status] = (Status.PENDING,)) -> bool:
+        """Marks a question as failed, with the sentence that the asker was told. False: it had ended before."""
+        return await self._change(event_id, {"status": Status.FAILED, "note": reason}, among=among, counted=True)
 
     async def stop(self, event_id: str, reason: str) -> bool:
         """Marks a question as stopped by its asker. False: it was answered, or had ended, before."""
@@ -199,19 +199,33 @@ class Turns:
         ordered = query.order_by(MessageRow.session_id, MessageRow.turn)
         return await self._database.look(lambda db: [_with_answer(db, row) for row in db.execute(ordered).all()])
 
-    async def adopt(self, platform: str, since: datetime, keeper: str, alive: Collection[str]) -> list[Asked]:
-        """Takes over, for `keeper`, what processes that are not `alive` left unfinished; nobody gets it twice."""
+    async def adopt(
+        self, platform: str, since: datetime, keeper: str, gone: Collection[str] | None = None
+    ) -> list[Asked]:
+        """Takes over, for `keeper`, what processes that are `gone` left unfinished; nobody gets it twice.
+
+        Without `gone`, all others are.
+        """
         here = select(SessionRow.id).where(SessionRow.platform == platform)
         left = (
             MessageRow.role == "user",
             MessageRow.status.in_(OPEN),
-            MessageRow.keeper.not_in([*alive, keeper]),
+            MessageRow.keeper != keeper if gone is None else MessageRow.keeper.in_(gone),
             MessageRow.created_at >= since,
             MessageRow.session_id.in_(here),
         )
         taken = update(MessageRow).where(*left).values(keeper=keeper).returning(MessageRow.event_id)
         mine = await self._database.transact(lambda db: set(db.scalars(taken).all()))
         return [asked for asked in await self.unfinished(platform, since) if asked.question.event_id in mine]
+
+    async def keeper(self, event_id: str) -> str | None:
+        """The process that promises an answer to a question now. None: there is no such question."""
+        query = select(MessageRow.keeper).where(MessageRow.event_id == event_id)
+        return await self._database.look(lambda db: db.scalar(query))
+
+    async def keep(self, event_id: str, keeper: str) -> None:
+        """Has a question answered for by another process from now on."""
+        await self._change(event_id, {"keeper": keeper})
 
     async def stopped_among(self, event_ids: Collection[str]) -> list[str]:
         """Those of the questions that were stopped or deleted meanwhile, wherever that was asked for."""

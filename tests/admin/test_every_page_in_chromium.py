@@ -111,7 +111,7 @@ async def _look_at_login(page: Page, console: str) -> list[str]:
 async def _problems(page: Page, path: str) -> list[str]:
     """What keeps people from using a page: rules that it breaks, width that does not fit, and things that jump."""
     await page.wait_for_function("window.did_handshake")
-    await page.wait_for_load_state("networkidle")
+    await page.evaluate("document.fonts.ready.then(() => true)")
     await expect(page.locator("[aria-busy]")).to_have_count(0)
     too_wide = await page.evaluate("document.documentElement.scrollWidth > innerWidth")
     jumps = await page.evaluate("window.shifts") >= BARELY

@@ -37,7 +37,7 @@ HARMLESS = {
     "sources": {"all", "get", "page_counts"},
     "tally": {"overview", "places"},
     "transcripts": {"latest", "state", "whole"},
-    "versions": {"all", "get", "production", "evaluation", "changes", "last_change", "held"},
+    "versions": {"all", "configuration", "get", "production", "evaluation", "changes", "last_change", "held"},
 }
 """What handlers may call of each service without a guard: it changes nothing. All else wants one."""
 

@@ -17,8 +17,11 @@ import uvicorn
 from bot.__main__ import main
 from bot.http.app import create_app
 from core.bootstrap import open_services
+from core.domain.people import Change
 from core.operations.ownership import own_folder
 from core.settings import Settings, load_settings
+from core.storage.audit import Audit
+from core.storage.engine import Database
 
 PAGES = Path(__file__).parents[1] / "pages"
 NOTE = "# Gribblex\n\nGribblex is started with `gribble up`.\n"
@@ -126,6 +129,26 @@ def test_source_from_added_to_removed(run: Run, tmp_path: Path) -> None:
     assert line.split()[-1] == "off"
     assert "Its pages (1) leave the index at the next refresh" in run("sources", "remove", "notes").out
     assert "  - notes/gribblex.md" in run("refresh").out
+
+
+def test_command_is_on_record_with_who_typed_it(
+    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setenv("LOGNAME", "Ada Löve")
+
+    assert run("sources", "change", "knowledge", "--disable").status == 0
+
+    said = {"on the spot": "command of Ada Löve", "through the service": "API_KEY (command of Ada Löve)"}
+    (change,) = asyncio.run(recorded(settings))
+    assert (change.action, change.who) == ("source.change", said[request.node.callspec.params["run"]])
+
+
+async def recorded(settings: Settings) -> list[Change]:
+    """The record of changes."""
+    database = Database(settings.sqlalchemy_url)
+    changes = await Audit(database).latest(10)
+    await database.close()
+    return changes
 
 
 def test_files_are_added_and_uploaded(run: Run, tmp_path: Path) -> None:

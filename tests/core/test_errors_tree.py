@@ -39,6 +39,7 @@ FATES = {
     "ModelRejected": False,
     "QuestionRejected": False,
     "TurnStopped": False,
+    "QuestionGone": False,
     "HandedOver": True,
     "Overloaded": True,
     "ChannelError": False,

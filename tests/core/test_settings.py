@@ -4,7 +4,10 @@ import ast
 import os
 import subprocess
 import sys
+import tempfile
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -452,3 +455,50 @@ def test_example_of_the_env_file_names_every_setting_and_no_other() -> None:
 def test_example_of_the_env_file_can_be_used_as_it_is(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes((ROOT / ".env.example").read_bytes())
     assert load_settings().on_loopback
+
+
+def test_secrets_may_be_files_and_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
+    for name in ("api_key", "admin_password"):
+        (tmp_path / name).write_text(f"{name} of the file\n")
+    monkeypatch.setenv("ADMIN_PASSWORD", "of the environment")
+    settings = load_settings()
+    assert settings.api_key == SecretStr("api_key of the file")
+    assert settings.admin_password == SecretStr("of the environment")
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Root may read everything, so the block goes on as somebody who may not."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+def test_secret_that_may_not_be_read_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own may be entered by its user alone
+        Path(folder).chmod(0o755)
+        file = Path(folder, "api_key")
+        file.write_text(SECRET)
+        file.chmod(0)
+        monkeypatch.setenv("SECRETS_DIR", folder)
+        monkeypatch.chdir("/")
+        with as_nobody(), pytest.raises(ConfigurationError) as told:
+            load_settings()
+    assert f"A secret in {folder} cannot be read: [Errno 13] Permission denied" in told.value.said
+
+
+@pytest.mark.parametrize(
+    ("url", "used"),
+    [
+        ("postgresql://ann@db:5432/a", "postgresql+psycopg://ann:p%40ss%2Fw@db:5432/a"),
+        ("postgresql://ann:own@db/a", "postgresql+psycopg://ann:own@db/a"),
+        ("sqlite:///a.db", "sqlite+aiosqlite:///a.db"),
+    ],
+)
+def test_password_of_the_database_may_stand_apart(url: str, used: str) -> None:
+    assert load_settings(database_url=url, database_password="p@ss/w").sqlalchemy_url == used

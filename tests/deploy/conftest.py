@@ -21,9 +21,9 @@ def docker() -> dict[str, str]:
     """What the environment must say for `docker` to reach an engine."""
     if not shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin"):
         pytest.skip("no sshd on this machine: install openssh-server")
-    if subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0:
-        return {"PATH": os.environ["PATH"]}
     names = ("PATH", "DOCKER_HOST", "DOCKER_CONFIG")
+    if shutil.which("docker") and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0:
+        return {name: os.environ[name] for name in names if name in os.environ}
     shown = "; ".join(f"printenv {name} || echo" for name in names)
     script = f". {shlex.quote(str(CONTAINERS / 'env.sh'))} && docker info >&2 && {{ {shown}; }}"
     found = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)

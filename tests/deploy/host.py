@@ -70,6 +70,7 @@ class Host:
         self._sshd, self._docker = sshd, docker
         self.environment = {
             "PATH": os.environ["PATH"],
+            "TMPDIR": str(folder),
             "ASSISTANT_HOME": str(self.home),
             "EC2_HOST": "127.0.0.1", "EC2_PORT": str(sshd.port), "EC2_USER": getpass.getuser(),
             "EC2_SSH_KEY": sshd.client_key, "EC2_HOST_KEY": sshd.host_key,
@@ -108,7 +109,7 @@ class Host:
         """What a person does on the host."""
         return subprocess.run(
             [self.home / "current" / "deploy" / "host.sh", command],
-            env=os.environ | self._docker, text=True, capture_output=True, check=False,
+            env={"HOME": str(Path.home()), **self._docker}, text=True, capture_output=True, check=False,
         )  # fmt: skip
 
     def cut_connections(self) -> None:
@@ -121,7 +122,7 @@ class Host:
         """What the service that runs now answers."""
         question = urllib.request.Request(f"http://127.0.0.1:{self.port}/chat", b"{}")
         with urllib.request.urlopen(question) as reply:
-            return json.load(reply)["answer"]
+            return json.load(reply)["response"]
 
     @property
     def current(self) -> str:
@@ -135,7 +136,10 @@ class Host:
         return file.read_text().count("\n") if file.exists() else 0
 
     def remove(self) -> None:
-        """Takes away every container of the project."""
-        mine = f"label=com.docker.compose.project={self.settings['COMPOSE_PROJECT_NAME']}"
-        command = f"docker ps --all --quiet --filter {mine} | xargs --no-run-if-empty docker rm --force --volumes"
+        """Takes away every container and volume of the project."""
+        mine = f"--quiet --filter label=com.docker.compose.project={self.settings['COMPOSE_PROJECT_NAME']}"
+        command = (
+            f"docker ps --all {mine} | xargs --no-run-if-empty docker rm --force --volumes && "
+            f"docker volume ls {mine} | xargs --no-run-if-empty docker volume rm"
+        )
         subprocess.run(["bash", "-c", command], env=os.environ | self._docker, stdout=subprocess.DEVNULL, check=True)

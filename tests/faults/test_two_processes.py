@@ -53,33 +53,39 @@ async def test_fifty_deliveries_at_once_are_one_turn(postgres_world: World, tall
 
 
 @pytest.mark.timeout(300)
-async def test_turns_of_a_process_that_never_comes_back_are_taken_over(
+async def test_turns_of_a_process_that_freezes_are_taken_over_and_it_adds_nothing_when_it_wakes(
     postgres_world: World, tally: Callable[..., None]
 ) -> None:
     async with ScriptedModel() as model, SlackDouble() as slack, httpx.AsyncClient(timeout=120) as client:
-        over = asyncio.Event()
-        model.script(Hang(), Hang(after="Use"), Pause(over, LONG_ANSWER))
+        model.script(Hang(), Hang(after="Use"), Text(LONG_ANSWER, chunk_size=4_000))
         model.respond_with(lambda _: ANSWER)
-        lost, heir = (postgres_world.assistant(model, slack) for _ in range(2))
-        await lost.start()
-        act, cut_off = await begin_two(model, slack, lost, client)
+        frozen, heir = (postgres_world.assistant(model, slack) for _ in range(2))
+        await frozen.start()
+        await frozen.until(lambda: has_slack(frozen, client))
+        slack.withhold("auth.test", lambda _: True)
+        await heir.start()  # it hears nothing of Slack before it may
+        act, cut_off = await begin_two(model, slack, frozen, client)
+        slack.withhold("chat.postMessage", lambda call: call["metadata"]["event_payload"]["part"] == 1)
         long = await slack.mention("How do I write a Drumline beat?", "C0OPS")
-        await model.wait_for(lambda model: model.waiting == 3)
-        await heir.start()
-        await heir.until(lambda: has_slack(heir, client))
-        over.set()
-        await slack.wait_for(lambda slack: "**Sources**" in slack.bot_messages(thread_ts=long.ts)[-1].text)
+        await slack.wait_for(lambda slack: len(slack.withheld) == 2)  # one part is still to come
 
-        await lost.stop(signal.SIGKILL)
-        assert isinstance((await asyncio.gather(cut_off, return_exceptions=True))[0], httpx.TransportError)
+        frozen.send(signal.SIGSTOP)
+        slack.give_out()
         again = await ask(client, heir, QUESTION, "mine", KEY)
         assert (again.status_code, "quill push" in again.json()["response"]) == (200, True)
         await postgres_world.books.until(all_delivered)
+        await heir.until(lambda: is_the_only_one(postgres_world))
+        answered = [message.as_json() for message in slack.bot_messages()]
+
+        frozen.send(signal.SIGCONT)
+        await frozen.until(lambda: says(frozen, "is answered by another process"))
+        assert [message.as_json() for message in slack.bot_messages()] == answered
         assert "**Sources**" in slack.bot_messages(thread_ts=act.ts)[0].text
         assert len(slack.bot_messages(thread_ts=long.ts)) == 3
-        await heir.until(lambda: is_the_only_one(postgres_world))
+        await frozen.stop(signal.SIGKILL)
+        assert isinstance((await asyncio.gather(cut_off, return_exceptions=True))[0], httpx.TransportError)
         assert slack.violations == []
-        tally("its process never comes back", postgres_world, asked=3, slack=slack)
+        tally("its process freezes, and wakes too late", postgres_world, asked=3, slack=slack)
 
 
 @pytest.mark.timeout(300)
@@ -152,3 +158,7 @@ async def refuses(assistant: Assistant, client: httpx.AsyncClient) -> bool:
 
 async def is_the_only_one(world: World) -> bool:
     return len(world.books.executors()) == 1
+
+
+async def says(assistant: Assistant, words: str) -> bool:
+    return words in assistant.said

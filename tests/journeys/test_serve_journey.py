@@ -1,15 +1,16 @@
 """The whole program in a process of its own, from start to stop."""
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Callable
 from typing import Any
 
 import httpx
-import pytest
 
-from tests.emulators.language_model import ScriptedModel, Text
+from tests.emulators.language_model import Failure, ScriptedModel, Text
 from tests.emulators.slack import SlackDouble
+from tests.serving import free_port
 
 PUSH = "How do I push a model to Quillstore?"
 
@@ -120,15 +121,28 @@ async def test_wrong_slack_token_ends_the_service_with_a_sentence(make_assistant
         assert "Traceback" not in assistant.said
 
 
-@pytest.mark.parametrize("roles", ["slack"])
-async def test_service_without_http_stops_when_told(make_assistant: Make, roles: str) -> None:
-    async with SlackDouble() as slack:
+async def test_service_without_http_is_watched_at_a_port_of_its_own_and_logs_its_turns(make_assistant: Make) -> None:
+    async with SlackDouble() as slack, ScriptedModel() as model:
+        model.respond_with(lambda _: Failure(400))
         assistant = make_assistant(
-            slack_bot_token=slack.bot_token, slack_app_token=slack.app_token, slack_api_url=slack.api_url
-        )
-        await assistant.serve("--roles", roles)
-        await slack.mention(PUSH)
+            slack_bot_token=slack.bot_token, slack_app_token=slack.app_token, slack_api_url=slack.api_url,
+            llm_base_url=model.base_url, llm_model=model.name, log_format="json", metrics_port=free_port(),
+        )  # fmt: skip
+        await assistant.serve("--roles", "slack")
+        asked = await slack.mention(PUSH)
         await slack.wait_for(lambda s: any("**Sources**" in m.text for m in s.bot_messages()), timeout=60)
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{assistant.settings['metrics_port']}") as client:
+            health, metrics = await client.get("/health"), await client.get("/metrics")
 
         assert await assistant.stop() == 0, assistant.said
         assert slack.violations == []
+
+    lines = [json.loads(line) for line in assistant.said.splitlines() if line.startswith("{")]
+    [failed] = [line for line in lines if line["logger"] == "core.answering.language_models.chain"]
+    assert failed["turn"].endswith(asked.ts)
+    assert (failed["platform"], failed["level"], "HTTP 400" in failed["message"]) == ("slack", "WARNING", True)
+    assert failed["session"].endswith(asked.ts)
+    assert "Traceback" not in assistant.said
+    assert health.json()["parts"]["slack"]["state"] == "up"
+    assert 'assistant_turns_total{mode="agent",outcome="answered",platform="slack"} 1.0' in metrics.text
+    assert 'assistant_part_up{part="slack"} 1.0' in metrics.text

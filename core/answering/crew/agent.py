@@ -22,6 +22,7 @@ from core.answering.followups import search_query
 from core.answering.grounding.citations import conclude
 from core.answering.language_models.choose import quoting
 from core.answering.language_models.model import LanguageModel
+from core.answering.outages import patiently
 from core.answering.tools import Toolbox
 from core.domain.conversation import Answer, Mode, Trace
 from core.domain.events import AnswerEvent, Completed, Searching, Step
@@ -47,7 +48,7 @@ class CrewAgent:
         query = search_query(brief.question, list(brief.memory.recent), search_words(brief.attachments))
         scope = Scope(brief.rules.sources)
         yield Searching(query)
-        found = await self._retriever.find(query, scope=scope)
+        found = await patiently(lambda: self._retriever.find(query, scope=scope))
         watch.lap("search")
         model = quoting(brief.quoting) if brief.quoting else self._model
         turn = CrewTurn(model, Toolbox(self._retriever, scope), brief.bill)

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from langchain_core.messages import AnyMessage
+from opentelemetry import trace
 from pydantic import BaseModel
 
 from core.answering.bill import Bill, unbilled
@@ -19,6 +20,7 @@ from core.answering.meters import FAILURES, RESTING
 from core.errors import ModelError
 
 _log = logging.getLogger(__name__)
+_tracer = trace.get_tracer(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class ModelChain:
                 reasons.append(link.breaker.reason)
                 continue
             shown = False
+            asked = {"gen_ai.request.model": link.model.name, "server.address": link.place}
+            span = _tracer.start_span("model call", attributes=asked)
             try:
                 async with aclosing(link.model.stream(messages, prompt=prompt, tools=tools, bill=bill)) as pieces:
                     async for piece in pieces:
@@ -72,6 +76,7 @@ class ModelChain:
                         shown = True
                         yield piece
             except ModelError as error:
+                span.record_exception(error)
                 link.breaker.failed(error)
                 link.measure()
                 FAILURES.labels(link.place).inc()
@@ -84,6 +89,8 @@ class ModelChain:
                 raise
             else:
                 return
+            finally:
+                span.end()
         quoting = self._last_resort(_first_sentence(reasons[0]))
         async with aclosing(quoting.stream(messages, prompt=prompt, tools=tools)) as pieces:
             async for piece in pieces:

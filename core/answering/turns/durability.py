@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from time import monotonic
 from typing import Any, Protocol
+
+from filelock import FileLock, Timeout
 
 from core.storage.engine import create_direct_engine
 from core.storage.executors import Executors
@@ -21,9 +22,9 @@ from core.storage.ids import new_id, now
 BEAT_SECONDS = 2.0
 """How often a process says that it lives, where there may be several."""
 
-GONE_SECONDS = 12.0
-"""A process that has not said so for this long is gone. Measured by whoever watches it, so that no clock of the
-machine or of the database matters, and a database that was away makes nobody look dead."""
+GONE_LOOKS = 6
+"""A process whose beat stands still for so many looks in a row is gone: after 12 s, or later. Looks are counted, and no
+seconds: so a watcher that was held up itself takes nobody for gone, and no clock matters."""
 
 ATTEMPTS = 5
 """Times that a turn is begun again after its process died; one that kills its process must not do so for ever."""
@@ -57,8 +58,8 @@ class Durability(Protocol):
         """Runs a turn unless it runs already. False: it was begun too often, and will not be again."""
         ...
 
-    def alive(self) -> set[str]:
-        """The processes that are not known to be gone, this one among them."""
+    def gone(self) -> set[str] | None:
+        """The processes that are known to be gone. None: all but this one."""
         ...
 
     async def peers_changed(self) -> bool:
@@ -96,9 +97,8 @@ class InMemory:
             task.add_done_callback(lambda _: self._running.pop(event_id, None))
         return True
 
-    def alive(self) -> set[str]:
-        """Itself; it has no peers."""
-        return {self.executor}
+    def gone(self) -> None:
+        """All others; it has no peers."""
 
     async def peers_changed(self) -> bool:
         """False."""
@@ -124,10 +124,10 @@ class Ledger:
         self._url = url
         self._executors = executors
         self._last = folder / "executor"
+        self._holding = FileLock(folder / "executor.lock")
         self._alone = alone
         self._workflows: Any = None
-        self._seen: dict[str, tuple[int, float]] = {}
-        self._gone: set[str] = set()
+        self._seen: dict[str, tuple[int, int]] = {}
         self._change = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._fallback = InMemory()
@@ -147,10 +147,9 @@ class Ledger:
         self._workflows.launch()
         before = await self._executors.beats()
         await self._executors.beat(self.executor)
-        dead = {*before} if self._alone else {*before} & self._predecessor()
-        self._last.write_text(self.executor)
-        others = {executor: beat for executor, beat in before.items() if executor not in dead}
-        self._observe(others, monotonic())  # who is known counts as alive until it was silent for long enough
+        predecessor = self._predecessor()
+        dead = {*before} if self._alone else {*before} & predecessor
+        self._seen = {executor: (beat, GONE_LOOKS if executor in dead else 0) for executor, beat in before.items()}
         for executor in dead:
             await self._bury(executor)
         self._tasks = [asyncio.create_task(self._sweep())]
@@ -165,9 +164,11 @@ class Ledger:
             _log.warning("turn %s runs without the ledger: %s", event_id, error)
             return await self._fallback.start(event_id)
 
-    def alive(self) -> set[str]:
-        """The processes that are not known to be gone."""
-        return ({*self._seen} - self._gone) | {self.executor}
+    def gone(self) -> set[str] | None:
+        """The processes that are known to be gone. None: all but this one."""
+        if self._alone:
+            return None
+        return {executor for executor, (_, looks) in self._seen.items() if looks >= GONE_LOOKS} - {self.executor}
 
     async def peers_changed(self) -> bool:
         """Waits until another process is gone. False: there are no others."""
@@ -180,12 +181,20 @@ class Ledger:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._fallback.close()
         await self._workflows.close()
+        self._holding.release()
 
     def _predecessor(self) -> set[str]:
-        """The process that held this folder before; whoever holds it now knows that it is gone."""
-        with suppress(OSError):
-            return {self._last.read_text().strip()}
-        return set()
+        """The process that held this folder before: whoever holds it now knows that it is gone.
+
+        None when another one holds it: replicas may share a folder, where Chroma is a server.
+        """
+        before: set[str] = set()
+        with suppress(OSError, Timeout):
+            self._holding.acquire(timeout=0)
+            if self._last.is_file():
+                before = {self._last.read_text().strip()}
+            self._last.write_text(self.executor)
+        return before
 
     async def _watch(self) -> None:
         """Says that this process lives, and looks who else does."""
@@ -193,21 +202,19 @@ class Ledger:
             await asyncio.sleep(BEAT_SECONDS)
             try:
                 await self._executors.beat(self.executor)
-                self._observe(await self._executors.beats(), monotonic())
-                for executor in [*self._gone]:  # again and again, until nothing of it is left
+                self._observe(await self._executors.beats())
+                for executor in self.gone() or ():  # again and again, until nothing of it is left
                     await self._bury(executor)
             except Exception as error:  # the boundary to both databases: who stops beating counts as gone
                 _log.warning("the other processes cannot be watched: %s", error)
-                self._seen = {executor: (beat, monotonic()) for executor, (beat, _) in self._seen.items()}
+                self._seen = {executor: (beat, 0) for executor, (beat, _) in self._seen.items()}
 
-    def _observe(self, beats: dict[str, int], when: float) -> None:
+    def _observe(self, beats: dict[str, int]) -> None:
+        """Counts for how many looks each process has been silent; who is new counts as alive."""
+        before, self._seen = self._seen, {}
         for executor, beat in beats.items():
-            if self._seen.get(executor, (None, 0.0))[0] != beat:
-                self._seen[executor] = (beat, when)
-                self._gone.discard(executor)
-        self._seen = {executor: seen for executor, seen in self._seen.items() if executor in beats}
-        silent = {executor for executor, (_, since) in self._seen.items() if when - since > GONE_SECONDS}
-        self._gone = silent - {self.executor}
+            known, looks = before.get(executor, (None, 0))
+            self._seen[executor] = (beat, looks + 1 if known == beat else 0)
 
     async def _bury(self, executor: str) -> None:
         """Recovers the turns of a process that is gone; safe to do twice, and by several at once."""

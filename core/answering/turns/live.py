@@ -7,9 +7,10 @@ Kept by the runner; asked by the service.
 import asyncio
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
 
 from core.answering.turns.turn import Turn
-from core.domain.conversation import Asked, SessionKey
+from core.domain.conversation import Asked, Question
 from core.errors import HandedOver
 
 ENDED_KEPT = 256
@@ -72,10 +73,10 @@ class LiveTurns:
         mine, others = asked.question.session, (turn.asked for turn in self._running.values() if turn.asked)
         return any(other.question.session == mine and other.turn < asked.turn for other in others)
 
-    def stop_session(self, session: SessionKey) -> None:
-        """Stops what is being answered in a session."""
+    def stop_those(self, unwanted: Callable[[Question], bool]) -> None:
+        """Stops the turns of questions that nobody wants answered any more."""
         for turn in self.running():
-            if turn.asked and turn.asked.question.session == session:
+            if turn.asked and unwanted(turn.asked.question):
                 turn.stop()
 
     async def news(self, patience: float | None = None) -> None:

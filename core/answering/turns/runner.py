@@ -12,26 +12,27 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from opentelemetry import trace
+
 from core.answering.engine import Brief, Engine
 from core.answering.meters import count_turn
+from core.answering.outages import patiently
 from core.answering.turns.budgets import Allowance, Budgets
 from core.answering.turns.durability import Durability
 from core.answering.turns.line import Line
 from core.answering.turns.live import LiveTurns
 from core.answering.turns.memories import Memories
 from core.answering.turns.remarks import remarks
-from core.answering.turns.turn import Turn, stopped
+from core.answering.turns.turn import Turn, ended, stopped
 from core.domain.channels import ChannelSettings
 from core.domain.conversation import Answer, Asked, Memory, Mode, ModelCall, Question, SessionKey, Status
 from core.domain.events import Completed, Queued, TextDelta
+from core.domain.turn_context import working_on
 from core.errors import AssistantError, StorageError
 from core.storage.turns import Begun, Turns
 
 WAIT_SECONDS = 0.5
 """How often a turn looks whether the one before it, which another process runs, has ended."""
-
-STORE_SECONDS = 60.0
-"""How long the outcome of a turn is offered to a database that is away, before its asker is told so."""
 
 SETTLE_SECONDS = 2.0
 """How often that is tried which patience did not help to store."""
@@ -44,6 +45,7 @@ BROKEN = "Something broke while answering; your question was kept. Ask again, or
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
+_tracer = trace.get_tracer(__name__)
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,14 @@ class TurnRunner:
     async def run(self, event_id: str) -> None:
         """Runs a turn to its end. Raises CancelledError alone, when the process ends before the turn."""
         turn = self.live.begin(event_id)
+        with (
+            working_on(turn.asked.question if turn.asked else event_id),
+            _tracer.start_as_current_span("turn", attributes={"turn.id": event_id}) as span,
+        ):
+            await self._run(turn)
+            span.set_attribute("turn.outcome", turn.outcome)
+
+    async def _run(self, turn: Turn) -> None:
         turn.work = asyncio.ensure_future(self._work(turn))
         if turn.stopped:  # before it ran
             turn.work.cancel()
@@ -138,6 +148,10 @@ class TurnRunner:
         begun = await self._in_order(turn)
         if begun is None:
             return
+        with working_on(begun.asked.question):
+            await self._answer(turn, begun)
+
+    async def _answer(self, turn: Turn, begun: Begun) -> None:
         question = begun.asked.question
         async with self._lines[question.mode].place(*_fair(question), lambda n: turn.tell(Queued(n))):
             allowance = await self._budgets.allowance(question)
@@ -154,7 +168,7 @@ class TurnRunner:
         while True:
             begun = await patiently(lambda: self._turns.begin(turn.event_id, after_all=self._shared))
             if begun is None or begun.asked.status is Status.STOPPED:
-                raise stopped()
+                raise ended(begun.asked if begun else None)
             if begun.asked.status is not Status.PENDING:
                 return None
             turn.asked = turn.asked or begun.asked
@@ -195,13 +209,13 @@ class TurnRunner:
         return replace(answer, milliseconds=spent, first_text=first_text or spent, note=note, trace=trace)
 
     async def _store(self, turn: Turn, answer: Answer) -> Answer:
-        """The answer as it is stored. Raises TurnStopped when nobody wants it any more."""
+        """The answer as it is stored. Raises how the turn ended when that was written down elsewhere meanwhile."""
         status = Status.ANSWERED if turn.asked and turn.asked.kept else Status.DELIVERED
         if message := await patiently(lambda: self._turns.complete(turn.event_id, answer, status)):
             return replace(answer, message_id=message)
         asked = await patiently(lambda: self._turns.get(turn.event_id))
         if asked is None or asked.answer is None:  # otherwise it was stored, and the connection broke on the way back
-            raise stopped()
+            raise ended(asked)
         return asked.answer
 
     async def _conclude(self, turn: Turn) -> None:
@@ -219,21 +233,25 @@ class TurnRunner:
         else:
             turn.end()
 
-    async def _settle(self, turn: Turn, error: AssistantError, write: Callable[[str, str], Awaitable[object]]) -> None:
+    async def _settle(self, turn: Turn, error: AssistantError, write: Callable[[str, str], Awaitable[bool]]) -> None:
         """Writes a failure down, however long that takes: a question left open would hold up its session for ever.
 
-        The asker is not kept waiting for it.
+        The asker is not kept waiting for it; of a question that was deleted meanwhile nobody is told any more.
         """
         while True:
             try:
-                await patiently(lambda: write(turn.event_id, error.said))
+                written = await patiently(lambda: write(turn.event_id, error.said))
+                gone = not written and await self._is_gone(turn)
             except StorageError as away:
                 _log.error("how question %s ended cannot be stored yet: %s", turn.event_id, away)
                 turn.end(error)
                 await asyncio.sleep(SETTLE_SECONDS)
             else:
-                turn.end(error)
+                turn.end(ended(None) if gone else error)
                 return
+
+    async def _is_gone(self, turn: Turn) -> bool:
+        return await patiently(lambda: self._turns.keeper(turn.event_id)) is None
 
     async def _condense(self, begun: Begun) -> None:
         """Shortens what was said before, if need be; no asker waits for it."""
@@ -276,16 +294,3 @@ def _fair(question: Question) -> tuple[str, str]:
     """Among whom the line is fair: workspaces, and in each of them people, or sessions of callers without a name."""
     session = question.session
     return f"{session.platform}:{session.workspace}", question.author or session.thread
-
-
-async def patiently(call: Callable[[], Awaitable[T]]) -> T:
-    """What a call of the database gives, repeated while that is away. Raises StorageError at last."""
-    until, pause = time.monotonic() + STORE_SECONDS, 0.1
-    while True:
-        try:
-            return await call()
-        except StorageError as error:
-            if not error.retry_may_help or time.monotonic() + pause > until:
-                raise
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, 2.0)

@@ -8,11 +8,12 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 
-from core.domain.conversation import Asked, ModelCall
+from core.domain.conversation import Asked, ModelCall, Status
 from core.domain.events import AnswerEvent, Completed, Queued, TextDelta
-from core.errors import AssistantError, TurnStopped
+from core.errors import AssistantError, QuestionGone, TurnStopped
 
 STOPPED = "Stopped, as you wished."
+GONE = "The question was deleted, and with it what was being answered."
 
 
 class Turn:
@@ -92,6 +93,13 @@ class Turn:
     def _announce(self) -> None:
         news, self._news = self._news, asyncio.Event()
         news.set()
+
+
+def ended(asked: Asked | None) -> AssistantError:
+    """What followers are told of a question that ended without an answer; None is one that was deleted."""
+    if asked is None:
+        return QuestionGone(GONE)
+    return stopped() if asked.status is Status.STOPPED else AssistantError(asked.note)
 
 
 def stopped() -> TurnStopped:

@@ -4,6 +4,7 @@ Comes in: passages with their vectors from the build and from changes in place. 
 and passages by id. A long passage has several vectors; all but the first stand under the passage's id with a number.
 """
 
+import functools
 import json
 import shutil
 from collections.abc import Generator, Iterator, Sequence
@@ -20,7 +21,7 @@ from chromadb.config import Settings as ChromaSettings
 from chromadb.errors import ChromaError
 
 from core.domain.knowledge import Passage
-from core.errors import IndexCorrupt, KnowledgeError
+from core.errors import IndexAway, IndexCorrupt, KnowledgeError
 from core.knowledge.index.embed import Vectors
 
 WRITE_BATCH = 50
@@ -71,7 +72,7 @@ class IndexPlace:
     def ping(self) -> None:
         """Raises KnowledgeError unless the Chroma server answers; embedded Chroma always does."""
         if self.url is not None:
-            _client(self, "").heartbeat()
+            _reach(self.url)
 
     def check_server(self) -> None:
         """Raises KnowledgeError unless there is no Chroma server, or one of the version that our client speaks to."""
@@ -88,9 +89,10 @@ class IndexPlace:
 class PassageIndex:
     """A version that is open. Close it when another one takes its place."""
 
-    def __init__(self, client: Any, collection: chromadb.Collection) -> None:
+    def __init__(self, client: Any, collection: chromadb.Collection, *, shared: bool) -> None:
         self._client = client
         self._collection = collection
+        self._shared = shared
 
     @classmethod
     def create(cls, place: IndexPlace, version_id: str) -> Self:
@@ -99,7 +101,7 @@ class PassageIndex:
         collection = client.create_collection(
             _collection(version_id), embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
         )
-        return cls(client, collection)
+        return cls(client, collection, shared=place.url is not None)
 
     @classmethod
     def open(cls, place: IndexPlace, version_id: str, *, passages: int) -> Self:
@@ -109,7 +111,8 @@ class PassageIndex:
             raise damaged
         try:
             client = _client(place, version_id)
-            index = cls(client, client.get_collection(_collection(version_id), embedding_function=None))
+            collection = client.get_collection(_collection(version_id), embedding_function=None)
+            index = cls(client, collection, shared=place.url is not None)
             held = index.count()
             if held:
                 index._collection.query(query_embeddings=index._collection.peek(1)["embeddings"], n_results=1)
@@ -187,27 +190,38 @@ class PassageIndex:
         return {row[0]: _passage(*row) for row in rows}
 
     def close(self) -> None:
-        """Gives files and connections back."""
-        self._client.close()
+        """Gives files back; the connections to a server are everybody's."""
+        if not self._shared:
+            self._client.close()
 
 
 def _client(place: IndexPlace, version_id: str) -> ClientAPI:
-    quiet = ChromaSettings(anonymized_telemetry=False)
-    if place.url is None:
-        folder = place.folder / version_id
-        folder.mkdir(parents=True, exist_ok=True)
-        return chromadb.PersistentClient(str(folder), settings=quiet)
-    scheme, _, rest = place.url.partition("://")
-    host, _, port = rest.partition(":")
+    if place.url is not None:
+        return _reach(place.url)
+    folder = place.folder / version_id
+    folder.mkdir(parents=True, exist_ok=True)
+    return chromadb.PersistentClient(str(folder), settings=ChromaSettings(anonymized_telemetry=False))
+
+
+def _reach(url: str) -> ClientAPI:
     try:
-        return chromadb.HttpClient(
-            host, int(port or (443 if scheme == "https" else 8000)), ssl=scheme == "https", settings=quiet
-        )
-    except (ValueError, ChromaError, OSError) as error:
-        raise KnowledgeError(
-            f"The Chroma server at {place.url} cannot be reached. Start it, or correct CHROMA_URL.",
-            detail=str(error),
+        client = _server(url)
+        client.heartbeat()
+    except (ValueError, ChromaError, httpx.HTTPError, OSError) as error:
+        raise IndexAway(
+            f"The Chroma server at {url} cannot be reached. Start it, or correct CHROMA_URL.", detail=str(error)
         ) from error
+    return client
+
+
+@functools.cache
+def _server(url: str) -> ClientAPI:
+    """One client a server for the whole process: each keeps a megabyte for good, even when it is closed."""
+    scheme, _, rest = url.partition("://")
+    host, _, port = rest.partition(":")
+    secure = scheme == "https"
+    quiet = ChromaSettings(anonymized_telemetry=False)
+    return chromadb.HttpClient(host, int(port or (443 if secure else 8000)), ssl=secure, settings=quiet)
 
 
 def _collection(version_id: str) -> str:
@@ -218,6 +232,8 @@ def _collection(version_id: str) -> str:
 def _searching() -> Generator[None]:
     try:
         yield
+    except httpx.TransportError as error:
+        raise IndexAway("The Chroma server does not answer. Check that it runs.", detail=repr(error)) from error
     except (httpx.HTTPError, ChromaError, OSError) as error:
         raise KnowledgeError(
             "The index cannot be searched right now. Check that the Chroma server runs, or run "

@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from opentelemetry import trace
+
 from core.domain.knowledge import IndexVersion, Passage
 from core.errors import IndexCorrupt, IndexMissing
 from core.knowledge.index.dense import CORRUPT, IndexPlace
@@ -41,6 +43,8 @@ class Scope:
 EVERYTHING = Scope()
 
 T = TypeVar("T")
+
+_tracer = trace.get_tracer(__name__)
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,8 @@ class Retriever:
     ) -> Found:
         """As `search`, with the ranked pages; in the live version unless another open one is given."""
         opened = version or await self.live()
-        found = await _steadily(opened, lambda: self._find(opened, query, count, scope))
+        with _tracer.start_as_current_span("search", attributes={"index.version": opened.version.id}):
+            found = await _steadily(opened, lambda: self._find(opened, query, count, scope))
         passages = [replace(passage, address=self._absolute(passage.address)) for passage in found.passages]
         return replace(found, passages=passages)
 

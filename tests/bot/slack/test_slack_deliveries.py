@@ -40,7 +40,11 @@ async def turns(settings: Settings) -> AsyncIterator[Turns]:
 @pytest.fixture
 def before(slack: SlackDouble) -> Messenger:
     """The voice of the process that is gone."""
-    return Messenger(Workspaces(slack.api_url, single(slack.bot_token)))
+
+    async def keeps(_: Question) -> bool:
+        return True
+
+    return Messenger(Workspaces(slack.api_url, single(slack.bot_token)), keeps)
 
 
 async def asked(slack: SlackDouble, turns: Turns, *, direct: bool = False) -> Question:

@@ -1,14 +1,20 @@
 """The button under an answer that is being made: who may press it, and what becomes of the answer."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from bot.slack import messenger
 from bot.slack.app import SlackChannel
+from core.settings import Settings
+from core.storage.engine import Database
+from core.storage.erasure import Erasures
+from tests.bot.slack.conftest import Opener
 from tests.bot.slack.conversation import answered, buttons, settled
-from tests.emulators.language_model import Hang, ScriptedModel, Text
-from tests.emulators.slack import Act, Message, SlackDouble
+from tests.emulators.language_model import Hang, Pause, ScriptedModel, Text
+from tests.emulators.slack import ADA, Act, Message, SlackDouble
 
 PUSH = "How do I push a model to Quillstore?"
 BEGINNING = "To store a model in Quillstore, call `quill push` "
@@ -142,3 +148,20 @@ async def test_button_of_a_question_that_was_deleted_is_explained(channel: Slack
 
     assert told["text"] == ":warning: There is no such question."
     assert told["response_type"] == "ephemeral"
+
+
+async def test_person_who_is_erased_meanwhile_gets_no_answer_and_nothing_stands_for_their_question(
+    slack_settings: Callable[..., Settings], running: Opener, slack: SlackDouble, model: ScriptedModel
+) -> None:
+    settings, over = slack_settings(llm_base_url=model.base_url, llm_model=model.name), asyncio.Event()
+    model.script(Pause(over, "with its name.", after=BEGINNING))
+    async with running(settings):
+        act = await slack.mention(PUSH)
+        await slack.wait_for(lambda s: s.bot_messages(thread_ts=act.ts))
+        elsewhere = Database(settings.sqlalchemy_url)
+        assert (await Erasures(elsewhere).erase("slack", ADA)).messages == 1
+        await elsewhere.close()
+        over.set()
+        await slack.wait_for(lambda s: not s.bot_messages())
+        await settled(slack)
+    assert slack.bot_messages() == []

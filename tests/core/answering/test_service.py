@@ -13,7 +13,7 @@ from core.answering.service import REMEMBERED, AnsweringService
 from core.bootstrap import Services, open_services
 from core.domain.conversation import MAX_QUESTION, Answer, Memory, Mode, SessionKey, Status
 from core.domain.events import Accepted, AnswerEvent, Completed, Searching, TextDelta
-from core.errors import AssistantError, IndexMissing, InputError
+from core.errors import AssistantError, IndexMissing, InputError, QuestionGone
 from core.settings import Settings
 from tests.core.answering.asking import (
     COVERED,
@@ -403,6 +403,21 @@ async def test_a_conversation_can_be_forgotten(room: Services, model: ScriptedMo
     assert await room.answering.forget(THREAD) == 0
     await ask(room, COVERED)
     assert "secret" not in said(model.requests[-1])
+
+
+async def test_erasing_a_person_stops_what_is_being_answered_for_them_alone(
+    room: Services, model: ScriptedModel
+) -> None:
+    model.script(Hang(), Hang())
+    theirs, other = question(), replace(question(session="s2"), author="grace")
+    asking = [asyncio.create_task(gather(room.answering.ask(asked))) for asked in (theirs, other)]
+    await model.wait_for(lambda m: m.waiting == 2)
+    await room.erasure.erase(theirs.session.platform, theirs.author)
+    with pytest.raises(QuestionGone):
+        await asking[0]
+    await model.wait_for(lambda m: m.abandoned == 1)
+    assert room.answering.queue()[Mode.AGENT] == (1, 0)
+    asking[1].cancel()
 
 
 async def test_how_long_an_answer_took_is_kept(services: Services) -> None:

@@ -35,6 +35,16 @@ async def test_process_is_remembered_while_its_questions_are_open(
     assert await executors.beats() == {}
 
 
+async def test_process_that_was_forgotten_is_known_by_what_it_promised_since(
+    database: Database, turns: Turns, ask: Callable[..., Question]
+) -> None:
+    executors = Executors(database)
+    await turns.claim(ask("How?"), keeper="slow")
+    assert await executors.beats() == {"slow": 0}
+    await executors.beat("slow")
+    assert await executors.beats() == {"slow": 1}
+
+
 async def test_costs_of_a_day_add_up_for_each_account(database: Database) -> None:
     spending = Spending(database)
     ada, team = ("user", "slack:T1:U1"), ("workspace", "slack:T1")

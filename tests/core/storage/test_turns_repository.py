@@ -183,20 +183,26 @@ async def test_what_a_process_left_behind_is_adopted_once(turns: Turns, ask: Ask
     await turns.complete("E2", ANSWER)
     await turns.claim(ask("of a living one"), keeper="alive")
     heirs = ["heir 1", "heir 2", "heir 3"]
-    adopted = await asyncio.gather(*(turns.adopt("slack", AN_HOUR_AGO, heir, ["alive", *heirs]) for heir in heirs))
+    adopted = await asyncio.gather(*(turns.adopt("slack", AN_HOUR_AGO, heir, ["gone"]) for heir in heirs))
     assert sorted(asked.question.event_id for some in adopted for asked in some) == ["E2", "event of pending"]
+
+
+async def test_nothing_is_adopted_of_a_process_that_is_not_known_to_be_gone(turns: Turns, ask: Ask) -> None:
+    await turns.claim(ask("How?"), keeper="has just come")
+    assert await turns.adopt("slack", AN_HOUR_AGO, "me", ["gone"]) == []
+    assert await turns.keeper("event of How?") == "has just come"
 
 
 async def test_what_was_left_behind_too_long_ago_is_left_alone(turns: Turns, ask: Ask, database: Database) -> None:
     await turns.claim(ask("How?"), keeper="gone")
     async with database.begin() as db:
         await db.execute(update(MessageRow).values(created_at=AN_HOUR_AGO - timedelta(hours=1)))
-    assert await turns.adopt("slack", AN_HOUR_AGO, "me", set()) == []
+    assert await turns.adopt("slack", AN_HOUR_AGO, "me") == []
 
 
 async def test_another_platform_adopts_nothing_of_ours(turns: Turns, ask: Ask) -> None:
     await turns.claim(ask("How?"), keeper="gone")
-    assert await turns.adopt("discord", AN_HOUR_AGO, "me", set()) == []
+    assert await turns.adopt("discord", AN_HOUR_AGO, "me") == []
 
 
 async def test_turns_that_were_stopped_or_deleted_are_seen(turns: Turns, sessions: Sessions, ask: Ask) -> None:

@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from core.answering.turns.durability import GONE_SECONDS, InMemory, Ledger
+from core.answering.turns.durability import GONE_LOOKS, InMemory, Ledger
 from core.settings import load_settings
 from core.storage.engine import Database
 from core.storage.executors import Executors
@@ -114,38 +115,56 @@ async def test_a_mistake_in_a_turn_ends_that_turn_alone(ledger: Open, runs: Runs
     assert runs.begun == ["slack:fine"]
 
 
+@pytest.mark.parametrize("migrated_url", ["postgres"], indirect=True)
+async def test_a_process_that_shares_its_folder_with_a_living_one_leaves_its_turns_alone(
+    database: Database, ledger: Open, tmp_path: Path
+) -> None:
+    await Executors(database).beat("the other")
+    (tmp_path / "executor").write_text("the other")
+    with FileLock(tmp_path / "executor.lock"):
+        async with ledger() as one:
+            assert "the other" not in one.gone()
+    assert (tmp_path / "executor").read_text() == "the other"
+    async with ledger() as two:
+        assert (tmp_path / "executor").read_text() == two.executor
+        assert "the other" not in await Executors(database).beats(), "buried: its folder was free"
+
+
 @pytest.fixture
 def watcher(database: Database, tmp_path: Path) -> Ledger:
     """A ledger that is not open: what it makes of the beats of others can be seen without waiting."""
     return Ledger("", Executors(database), tmp_path, alone=False)
 
 
+def watch(watcher: Ledger, beat: int, looks: int = 1) -> None:
+    for _ in range(looks):
+        watcher._observe({"other": beat, watcher.executor: 1})
+
+
 def test_a_process_whose_beat_stands_still_is_gone_after_a_while(watcher: Ledger) -> None:
-    watcher._observe({"other": 5}, 100.0)
-    watcher._observe({"other": 5}, 100.0 + GONE_SECONDS)
-    assert "other" in watcher.alive()
-    watcher._observe({"other": 5}, 100.1 + GONE_SECONDS)
-    assert watcher.alive() == {watcher.executor}
+    watch(watcher, 5, looks=GONE_LOOKS)
+    assert watcher.gone() == set()
+    watch(watcher, 5)
+    assert watcher.gone() == {"other"}
 
 
-def test_a_process_that_beats_is_alive_however_slowly_its_clock_goes(watcher: Ledger) -> None:
+def test_a_process_that_beats_is_alive_however_slowly(watcher: Ledger) -> None:
     for beat in range(20):
-        watcher._observe({"other": beat}, 100.0 + beat * (GONE_SECONDS - 1))
-    assert "other" in watcher.alive()
+        watch(watcher, beat, looks=GONE_LOOKS)
+    assert watcher.gone() == set()
 
 
 def test_a_process_that_was_taken_for_gone_and_beats_again_is_alive(watcher: Ledger) -> None:
-    watcher._observe({"other": 5}, 100.0)
-    watcher._observe({"other": 5}, 200.0)
-    assert "other" not in watcher.alive()
-    watcher._observe({"other": 6}, 201.0)
-    assert "other" in watcher.alive()
+    watch(watcher, 5, looks=GONE_LOOKS + 1)
+    assert watcher.gone() == {"other"}
+    watch(watcher, 6)
+    assert watcher.gone() == set()
 
 
-def test_a_process_is_never_gone_for_itself(watcher: Ledger) -> None:
-    watcher._observe({watcher.executor: 1}, 100.0)
-    watcher._observe({watcher.executor: 1}, 900.0)
-    assert watcher.alive() == {watcher.executor}
+def test_a_process_that_nobody_has_seen_yet_is_not_gone(watcher: Ledger) -> None:
+    watch(watcher, 5, looks=GONE_LOOKS + 1)
+    watcher._observe({"other": 5, "new": 0})
+    assert watcher.gone() == {"other"}
 
 
 async def test_in_memory_a_turn_runs_once_and_ends_with_its_process(runs: Runs) -> None:

@@ -74,6 +74,8 @@ async def test_questions_on_pages_that_are_not_held_are_left_out_and_the_rest_is
     assert stored.scores["recall_at_1"]["value"] == 1
     assert stored.outcomes[0]["gold"] == ["quillstore.md"]
     assert [outcome["id"] for outcome in stored.outcomes] == ["held", "partly", "nowhere"]
+    (change,) = await services.audit.latest(2)
+    assert (change.action, change.subject, change.after) == ("index.evaluate", version.id, {"right": 3, "of": 3})
 
 
 @pytest.mark.parametrize("asked", [[NOT_HELD], [NOWHERE], [NOT_HELD, NOWHERE]])
@@ -121,6 +123,7 @@ async def test_candidate_that_finds_the_same_meets_no_objection(services: Servic
     candidate = await beside(services)
     assert await asked.objections(candidate, await live(services)) == []
     assert await services.versions.evaluation(candidate.id) is not None
+    assert await services.audit.latest(1) == []
 
 
 async def test_candidate_that_finds_less_is_objected_to_by_more_than_the_tolerance(

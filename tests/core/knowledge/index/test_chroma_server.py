@@ -10,7 +10,7 @@ import pytest
 from core.bootstrap import Services, open_services
 from core.domain.knowledge import RunStatus, Stage
 from core.errors import KnowledgeError
-from core.knowledge.index.dense import IndexPlace
+from core.knowledge.index.dense import IndexPlace, PassageIndex
 from core.operations.health import State
 from core.settings import Settings
 from core.storage.migrate import migrate
@@ -116,3 +116,19 @@ async def test_server_behind_an_ipv6_address_or_with_a_slash_is_found(
     make_settings: MakeSettings, chroma: tuple[str, psutil.Process]
 ) -> None:
     IndexPlace(Path("unused"), make_settings(chroma_url=chroma[0] + "/").chroma_url).ping()
+
+
+def test_looking_at_the_server_again_and_again_costs_no_memory(chroma: tuple[str, psutil.Process]) -> None:
+    place, process = IndexPlace(Path("unused"), chroma[0]), psutil.Process()
+    place.ping()
+    before = process.memory_info().rss
+    for _ in range(30):
+        place.ping()
+    assert process.memory_info().rss - before < 10 * 2**20
+
+
+async def test_version_that_is_closed_leaves_the_others_their_connection(on_server: Services) -> None:
+    live = await on_server.retriever.check()
+    place = IndexPlace(on_server.settings.index_dir, on_server.settings.chroma_url)
+    PassageIndex.open(place, live.id, passages=live.passages).close()
+    assert await on_server.retriever.search("drift threshold", 1)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import KnowledgeError
+from core.knowledge.index import package
 from core.knowledge.index.embed import Embedder
 from core.knowledge.index.package import WEIGHTS_SHA256, ensure_model, is_packaged, origin
 
@@ -131,3 +132,15 @@ def test_model_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(KnowledgeError, match="could not be packaged"):
         ensure_model(tmp_path / "file" / "model")
+
+
+def test_model_that_shipped_is_linked_and_followed_when_it_moves(
+    packaged_model: Path, model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for image in ("old image", "new image"):
+        shutil.rmtree(tmp_path / "old image", ignore_errors=True)
+        shutil.copytree(packaged_model, tmp_path / image / model_dir.name)
+        monkeypatch.setattr(package, "SHIPPED", tmp_path / image)
+        assert not ensure_model(model_dir)
+        assert is_packaged(model_dir)
+        assert model_dir.resolve() == tmp_path / image / model_dir.name
