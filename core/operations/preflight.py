@@ -94,7 +94,10 @@ async def check_chroma(settings: Settings) -> None:
 
 async def check_clock(settings: Settings, clock: Callable[[], float] = time.time) -> str | None:
     """A sentence on a clock that is off, by that of the Postgres or of the model's endpoint; None when all is well."""
-    other = await (_model_time(settings) if settings.database_file else _postgres_time(settings))
+    try:
+        other = await (_model_time(settings) if settings.database_file else _postgres_time(settings))
+    except StorageError:
+        return None  # whether it answers at all is told elsewhere
     off = clock() - other[1] if other else 0.0
     if other is None or abs(off) < CLOCK_SECONDS:
         return None
