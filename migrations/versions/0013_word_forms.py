@@ -99,6 +99,7 @@ def _on_postgres(vector: Callable[[str], str]) -> None:
         f"INSERT INTO said SELECT id, id, {vector(HEADING.format(''))} FROM sessions",
         f"INSERT INTO said SELECT id, session_id, {vector('text')} FROM messages",
         "CREATE INDEX ix_said_words ON said USING gin (words)",
+        "ANALYZE said",
         f"""CREATE OR REPLACE FUNCTION said_session() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             INSERT INTO said VALUES (new.id, new.id, {vector(HEADING.format("new."))})
                 ON CONFLICT (id) DO UPDATE SET words = excluded.words;
