@@ -2,8 +2,8 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -32,8 +32,22 @@ async def findings(settings: Settings) -> dict[str, Finding]:
     return {finding.part: finding for finding in await examine(settings)}
 
 
+Answer = Callable[[web.Request], Awaitable[web.Response]]
+
+
 @asynccontextmanager
-async def replying(status: int, body: str = "", *, close: bool = False) -> AsyncIterator[str]:
+async def server(answer: Answer) -> AsyncIterator[str]:
+    """The address of a server that answers every request alike."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield "http://{}:{}".format(*runner.addresses[0])
+    await runner.cleanup()
+
+
+def replying(status: int, body: str = "", *, close: bool = False) -> AbstractAsyncContextManager[str]:
     """A server that gives every request the same reply, or closes the connection."""
 
     async def reply(request: web.Request) -> web.Response:
@@ -41,13 +55,7 @@ async def replying(status: int, body: str = "", *, close: bool = False) -> Async
             request.transport.close()
         return web.Response(status=status, text=body, content_type="application/json")
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", reply)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield "http://{}:{}".format(*runner.addresses[0])
-    await runner.cleanup()
+    return server(reply)
 
 
 async def test_all_is_well_without_channels_and_without_a_model(ready_settings: Make) -> None:
@@ -276,8 +284,7 @@ async def served(services: Services) -> AsyncIterator[str]:
     await running
 
 
-@asynccontextmanager
-async def stripping(behind: str) -> AsyncIterator[str]:
+def stripping(behind: str) -> AbstractAsyncContextManager[str]:
     """A proxy that hands plain requests on and knows no WebSocket."""
 
     async def hand_on(request: web.Request) -> web.Response:
@@ -285,13 +292,7 @@ async def stripping(behind: str) -> AsyncIterator[str]:
             reply = await client.get(f"{behind}{request.path}")
         return web.Response(status=reply.status_code, text=reply.text, content_type="application/json")
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", hand_on)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield "http://{}:{}".format(*runner.addresses[0])
-    await runner.cleanup()
+    return server(hand_on)
 
 
 async def test_public_address_is_tried_with_its_websocket(services: Services) -> None:
