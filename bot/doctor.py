@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import httpx
 
@@ -15,10 +16,14 @@ from core.knowledge.index.dense import IndexPlace, PassageIndex
 from core.knowledge.index.embed import Embedder
 from core.knowledge.index.package import is_packaged
 from core.operations.endpoint import reach_fallbacks, reach_model
+from core.operations.metrics import BACKED_UP
 from core.operations.ownership import owner_address
 from core.operations.preflight import check_chroma, check_clock, check_database, check_room, check_secrets
+from core.operations.public_address import reach_public_address
 from core.settings import Settings
+from core.storage.audit import Audit
 from core.storage.engine import Database
+from core.storage.ids import now
 from core.storage.sources import Sources
 from core.storage.versions import Versions
 
@@ -27,6 +32,9 @@ MESSAGE_CONTENT = (1 << 18) | (1 << 19)
 
 
 UNAUTHORIZED = 401
+
+OLD_BACKUP = timedelta(days=2)
+"""As the alert BackupOld has it."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,8 @@ async def examine(settings: Settings) -> list[Finding]:
         ("language model", _language_model),
         ("slack", _slack),
         ("discord", _discord),
+        ("backups", _backups),
+        ("public address", reach_public_address),
     ]
     return [await _finding(part, check, settings) for part, check in checks]
 
@@ -188,3 +198,15 @@ async def _discord(settings: Settings) -> str | None:
             "portal, page Bot."
         )
     return "token and intents are right"
+
+
+async def _backups(settings: Settings) -> str:
+    """Whoever makes none may have other ways; one that was made and is old means that something has stopped."""
+    async with _opened(settings) as database:
+        latest = await Audit(database).latest(1, action=BACKED_UP)
+    if not latest:
+        return "none was made yet: `mlops-assistant backup` makes one"
+    made = f"the latest is of {latest[0].at:%Y-%m-%d %H:%M} UTC"
+    if now() - latest[0].at > OLD_BACKUP:
+        raise ConfigurationError(f"There is none of the last two days: {made}. See docs/runbooks/BackupOld.md.")
+    return made

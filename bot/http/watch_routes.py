@@ -1,6 +1,6 @@
 """What those ask who watch the service: its health and its metrics. The only endpoints of a process without `http`."""
 
-from fastapi import APIRouter, Response, status
+from fastapi import APIRouter, Response, WebSocket, status
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from bot.http.access import METRICS, Core
@@ -17,6 +17,13 @@ async def health(services: Core, response: Response) -> HealthReply:
     if not measured.ready:
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     return HealthReply.of(measured, VERSION)
+
+
+@routes.websocket("/health")
+async def passage(socket: WebSocket) -> None:
+    """Opens and ends: whoever came here knows that no proxy on the way strips WebSockets."""
+    await socket.accept()
+    await socket.close()
 
 
 @routes.get("/metrics", dependencies=[METRICS], responses={401: {"model": Problem}, 403: {"model": Problem}})

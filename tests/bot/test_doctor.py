@@ -1,15 +1,22 @@
 """The doctor: looks at every part, says what to mend, and changes nothing."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
+import uvicorn
 from aiohttp import web
 
 from bot.doctor import Finding, examine
+from bot.http.app import create_watch_app
 from bot.slack.app import SCOPES
-from core.bootstrap import open_services
+from core.bootstrap import Services, open_services
+from core.domain.people import COMMAND, acting_as
+from core.operations.metrics import BACKED_UP
 from core.operations.ownership import own_folder
 from core.settings import Settings
 from tests.emulators.language_model import ScriptedModel
@@ -25,17 +32,14 @@ async def findings(settings: Settings) -> dict[str, Finding]:
     return {finding.part: finding for finding in await examine(settings)}
 
 
+Answer = Callable[[web.Request], Awaitable[web.Response]]
+
+
 @asynccontextmanager
-async def replying(status: int, body: str = "", *, close: bool = False) -> AsyncIterator[str]:
-    """A server that gives every request the same reply, or closes the connection."""
-
-    async def reply(request: web.Request) -> web.Response:
-        if close and request.transport:
-            request.transport.close()
-        return web.Response(status=status, text=body, content_type="application/json")
-
+async def server(answer: Answer) -> AsyncIterator[str]:
+    """The address of a server that answers every request alike."""
     app = web.Application()
-    app.router.add_route("*", "/{path:.*}", reply)
+    app.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -43,12 +47,23 @@ async def replying(status: int, body: str = "", *, close: bool = False) -> Async
     await runner.cleanup()
 
 
+def replying(status: int, body: str = "", *, close: bool = False) -> AbstractAsyncContextManager[str]:
+    """A server that gives every request the same reply, or closes the connection."""
+
+    async def reply(request: web.Request) -> web.Response:
+        if close and request.transport:
+            request.transport.close()
+        return web.Response(status=status, text=body, content_type="application/json")
+
+    return server(reply)
+
+
 async def test_all_is_well_without_channels_and_without_a_model(ready_settings: Make) -> None:
     found = await findings(ready_settings())
 
     assert [(part, finding.well) for part, finding in found.items()] == [
         ("machine", True), ("database", True), ("embedding model", True), ("sources", True), ("index", True),
-        ("language model", True), ("slack", None), ("discord", None),
+        ("language model", True), ("slack", None), ("discord", None), ("backups", True), ("public address", True),
     ]  # fmt: skip
     assert found["index"].said.endswith("passages of 3 pages")
     assert "OPENROUTER_API_KEY or LLM_BASE_URL" in found["language model"].said
@@ -243,3 +258,66 @@ async def test_source_with_a_problem_is_named_and_none_at_all_is_a_fault(ready_s
 
     assert (ailing.well, ailing.said.endswith("tells the problem of knowledge")) == (True, True)
     assert (none.well, "sources add" in none.said) == (False, True)
+
+
+@asynccontextmanager
+async def served(services: Services) -> AsyncIterator[str]:
+    """What answers those who watch, at an address of its own."""
+    config = uvicorn.Config(create_watch_app(services), port=0, log_config=None, access_log=False)
+    server = uvicorn.Server(config)
+    sockets = [config.bind_socket()]
+    running = asyncio.create_task(server.serve(sockets))
+    host, port = sockets[0].getsockname()
+    yield f"http://{host}:{port}"
+    server.should_exit = True
+    await running
+
+
+def stripping(behind: str) -> AbstractAsyncContextManager[str]:
+    """A proxy that hands plain requests on and knows no WebSocket."""
+
+    async def hand_on(request: web.Request) -> web.Response:
+        async with httpx.AsyncClient() as client:
+            reply = await client.get(f"{behind}{request.path}")
+        return web.Response(status=reply.status_code, text=reply.text, content_type="application/json")
+
+    return server(hand_on)
+
+
+async def test_public_address_is_tried_with_its_websocket(services: Services) -> None:
+    async with served(services) as url, stripping(url) as stripped, replying(200, "{}") as other:
+        straight, through, elsewhere = [
+            (await findings(services.settings.elsewhere(public_url=each)))["public address"]
+            for each in (url, stripped, other)
+        ]
+
+    assert (straight.well, straight.said) == (True, f"{url}, WebSockets too")
+    assert through.well is False
+    assert "lets no WebSocket through" in through.said
+    assert "`Upgrade`" in through.said
+    assert elsewhere.well is False
+    assert "Something else than this service" in elsewhere.said
+
+
+async def test_public_address_that_nobody_answers_is_told_unless_it_is_this_machine(ready_settings: Make) -> None:
+    settings = ready_settings()
+    away, here = [
+        (await findings(settings.elsewhere(public_url=url)))["public address"]
+        for url in ("https://mlops.invalid", "http://127.0.0.1:1")
+    ]
+
+    assert (away.well, "PUBLIC_URL=https://mlops.invalid" in away.said) == (False, True)
+    assert here.well is True
+
+
+async def test_backup_is_told_and_an_old_one_is_a_fault(services: Services) -> None:
+    with acting_as(COMMAND):
+        await services.audit.note(BACKED_UP, "there")
+    fresh = (await findings(services.settings))["backups"]
+    aged = "UPDATE audit SET at = datetime(at, '-3 days')"
+    with sqlite3.connect(services.settings.var_dir / "assistant.db") as database:
+        database.execute(aged)
+    old = (await findings(services.settings))["backups"]
+
+    assert (fresh.well, fresh.said.startswith("the latest is of")) == (True, True)
+    assert (old.well, "BackupOld" in old.said) == (False, True)
