@@ -74,8 +74,9 @@ stack-lint: $(VENV)/installed-dev ## Lint workflows, scripts, the stack's files 
 tests: $(VENV)/installed-dev ## Run the tests, faults on Postgres excepted.
 	@$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not exhaustive and not stack"
 
+STACK_TESTS ?= stack or exhaustive
 stack: $(VENV)/installed-dev ## Build the image, start the compose stack, and kill and update parts of it (CONTAINERS says with what).
-	@$(BIN)/python -m pytest -q tests/stack
+	@$(BIN)/python -m pytest -q tests/stack tests/deploy/test_deploy_stack.py -m "$(STACK_TESTS)"
 
 faults: $(VENV)/installed-dev ## Kill and cut off real processes in the middle of turns; print what was lost or doubled.
 	@$(BIN)/python -m pytest -q -n 3 --dist worksteal tests/faults

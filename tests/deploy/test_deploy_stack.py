@@ -13,7 +13,7 @@ from tests.deploy.host import ROOT, Host, Sshd, free_port
 NEXT = Path(__file__).parent / "next"
 IMAGE = os.environ.get("ASSISTANT_IMAGE", "mlops-assistant:local")
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="session")

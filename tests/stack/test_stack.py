@@ -77,7 +77,14 @@ def test_secrets_and_conversations_outlive_down_and_up(stack: Stack) -> None:
     assert stack.rows(ANSWERS.format(key="kept-over-down"))[0][1] == "1"
 
 
-@pytest.mark.parametrize("service", ["app", "postgres", "chroma"])
+@pytest.mark.parametrize(
+    "service",
+    [
+        "app",
+        pytest.param("postgres", marks=pytest.mark.exhaustive),
+        pytest.param("chroma", marks=pytest.mark.exhaustive),
+    ],
+)
 async def test_every_question_is_answered_once_when_a_service_is_killed(stack: Stack, service: str) -> None:
     key = await asyncio.to_thread(lambda: stack.api_key)
     async with asyncio.TaskGroup() as asking:
@@ -91,6 +98,7 @@ async def test_every_question_is_answered_once_when_a_service_is_killed(stack: S
     assert (await asyncio.to_thread(stack.state, service))["RestartCount"] == 1
 
 
+@pytest.mark.exhaustive
 async def test_every_question_is_answered_once_while_a_new_image_comes(stack: Stack) -> None:
     key = await asyncio.to_thread(lambda: stack.api_key)
     old = (await asyncio.to_thread(stack.state, "app"))["Image"]
@@ -105,6 +113,7 @@ async def test_every_question_is_answered_once_while_a_new_image_comes(stack: St
     assert [count for _, count in answers] == ["1"] * len({task.result() for task in asked})
 
 
+@pytest.mark.exhaustive
 def test_single_container_keeps_everything_in_one_volume(single: Stack) -> None:
     [volume] = [mount for mount in single.state("app")["Mounts"] if mount["Type"] == "volume"]
     assert volume["Destination"] == "/var/lib/assistant"
