@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from bot import demo_command, history_command, index_commands, replay_command, source_commands
+from bot import backup_commands, demo_command, history_command, index_commands, replay_command, source_commands
 from bot.starting import complaints, console, prepared_settings, read_settings
 from core.errors import AssistantError
 
@@ -34,6 +34,8 @@ app.command()(index_commands.evaluate)
 app.command()(history_command.history)
 app.command()(replay_command.replay)
 app.command()(demo_command.demo)
+app.command()(backup_commands.backup)
+app.command()(backup_commands.restore)
 
 
 class Engine(StrEnum):

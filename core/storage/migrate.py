@@ -48,6 +48,11 @@ def migrate(url: str, revision: str = "head") -> str:
     return asyncio.run(_read(url, _revision)) or "base"
 
 
+def knows(revision: str) -> bool:
+    """Whether this version knows a revision of the schema."""
+    return revision in _known(_config("")) or revision == "base"
+
+
 async def is_current(url: str) -> bool:
     """Whether every migration of this version has run; changes nothing.
 
