@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +29,7 @@ class Shared(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def chroma_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+def chroma_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with running_chroma(tmp_path_factory.mktemp("chroma") / "data") as (url, _):
         yield url
 
@@ -54,18 +54,23 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 async def test_refresh_is_done_once_by_the_worker_on_duty_and_everybody_sees_it(shared: Shared) -> None:
-    async with shared.workers[0].worker.beside(), shared.workers[1].worker.beside():
-        told = [item async for item in shared.asker.refresher.refresh("console")]
-        again = await asyncio.gather(*(each.refresher.finished("http") for each in (shared.asker, *shared.workers)))
+    everybody = (shared.asker, *shared.workers)
+    async with aclosing(shared.asker.refresher.refresh("console")) as news:
+        told = [await anext(news)]
+        asking = [asyncio.create_task(each.refresher.finished("http")) for each in everybody]
+        await until(lambda: all(each.refresher.running for each in everybody))
+        async with shared.workers[0].worker.beside(), shared.workers[1].worker.beside():
+            told += [item async for item in news]
+            ended = await asyncio.gather(*asking)
     run = told[-1]
     assert isinstance(run, RefreshRun)
     assert (run.trigger, run.status) == ("console", RunStatus.PROMOTED)
     assert run.change is not None
     assert run.change.added == ("first.md",)
-    assert isinstance(told[0], Progress)
-    assert len({each.id for each in again}) == 1
-    assert [each.status for each in await shared.asker.runs.latest()] == [RunStatus.UNCHANGED, RunStatus.PROMOTED]
-    for services in (shared.asker, *shared.workers):
+    assert told[0] == Progress("waiting")
+    assert {each.id for each in ended} == {run.id}
+    assert [each.id for each in await shared.asker.runs.latest()] == [run.id]
+    for services in everybody:
         assert (await services.retriever.search("Why does a job wait?", 1))[0].document == "first.md"
 
 
