@@ -28,6 +28,7 @@ FATES = {
     "Unreadable": False,
     "IndexMissing": False,
     "IndexCorrupt": False,
+    "IndexAway": True,
     "IndexInUse": False,
     "RefreshFailed": True,
     "RefreshUnderWay": True,
