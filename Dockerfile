@@ -6,29 +6,30 @@ FROM ghcr.io/astral-sh/uv:0.13.9 AS uv
 
 # An ONNX file runs on any processor, so it is made once, on the processor that builds.
 FROM --platform=$BUILDPLATFORM python:${PYTHON_VERSION}-slim AS model
-ARG TORCH=torch==2.13.0+cpu
+ARG TORCH_VERSION=2.13.0+cpu
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ARG EMBEDDING_MODEL=all-MiniLM-L6-v2
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_EXTRA_INDEX_URL=${TORCH_INDEX} PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --quiet --retries 0 --extra-index-url "$TORCH_INDEX" "$TORCH"
+    pip install --quiet --retries=0 "torch==$TORCH_VERSION"
 COPY requirements-packaging.lock .
 RUN --mount=from=uv,source=/uv,target=/bin/uv --mount=type=cache,target=/root/.cache/uv \
     uv pip install --quiet --system --link-mode copy --no-deps --require-hashes --requirement requirements-packaging.lock
 COPY core/__init__.py core/errors.py core/settings.py core/
 COPY core/knowledge/__init__.py core/knowledge/
 COPY core/knowledge/index/__init__.py core/knowledge/index/embed.py core/knowledge/index/package.py core/knowledge/index/
-RUN python -m core.knowledge.index.package "models/$(printf %s "$EMBEDDING_MODEL" | tr -cs 'A-Za-z0-9._-' -)" "$EMBEDDING_MODEL"
+RUN VAR_DIR=/build python -c "from core.settings import load_settings; from core.knowledge.index.package import ensure_model; \
+    settings = load_settings(); ensure_model(settings.model_dir, settings.embedding_model)"
 
 FROM python:${PYTHON_VERSION}-slim AS packages
 ENV UV_LINK_MODE=copy VIRTUAL_ENV=/opt/assistant
 RUN python -m venv --without-pip /opt/assistant
+WORKDIR /app
 COPY requirements.lock .
 RUN --mount=from=uv,source=/uv,target=/bin/uv --mount=type=cache,target=/root/.cache/uv \
     uv pip install --quiet --compile-bytecode --no-deps --require-hashes --only-binary :all: --requirement requirements.lock
 # The command, over a folder that the code comes to later.
-WORKDIR /app
 COPY pyproject.toml README.md LICENSE ./
 RUN --mount=from=uv,source=/uv,target=/bin/uv --mount=type=cache,target=/root/.cache/uv \
     mkdir admin bot core && touch admin/__init__.py bot/__init__.py core/__init__.py \

@@ -67,10 +67,15 @@ stack-lint: $(VENV)/installed-dev ## Lint workflows, scripts, the stack's files 
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml deploy/compose.slim.yml
 	@$(BIN)/zizmor --offline --quiet --no-progress .github
 	@$(BIN)/shellcheck deploy/*.sh .ci/run
+	@$(BIN)/hadolint --failure-threshold warning Dockerfile
+	@! docker compose version >/dev/null 2>&1 || docker compose --env-file /dev/null config --quiet
 	@! command -v terraform >/dev/null || terraform -chdir=deploy/terraform fmt -check -diff
 
 tests: $(VENV)/installed-dev ## Run the tests, faults on Postgres excepted.
-	@$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not exhaustive"
+	@$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not exhaustive and not stack"
+
+stack: $(VENV)/installed-dev ## Build the image, start the compose stack, and kill and update parts of it (CONTAINERS says with what).
+	@$(BIN)/python -m pytest -q tests/stack
 
 faults: $(VENV)/installed-dev ## Kill and cut off real processes in the middle of turns; print what was lost or doubled.
 	@$(BIN)/python -m pytest -q -n 3 --dist worksteal tests/faults
@@ -88,4 +93,4 @@ lock: $(VENV)/bin/python ## Compile the locked sets of packages from pyproject.t
 clean: ## Remove what was set up; the data in var/ stays.
 	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: help run test install install-dev format format-check lint types contracts stack-lint tests faults lock clean
+.PHONY: help run test install install-dev format format-check lint types contracts stack-lint tests stack faults lock clean

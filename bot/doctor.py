@@ -11,20 +11,14 @@ from datetime import timedelta
 
 import httpx
 
-from core.errors import (
-    AssistantError,
-    ChannelError,
-    ConfigurationError,
-    IndexMissing,
-    KnowledgeError,
-    SchemaOutdated,
-)
+from core.errors import AssistantError, ChannelError, ConfigurationError, IndexMissing, KnowledgeError, SchemaOutdated
 from core.knowledge.index.dense import IndexPlace, PassageIndex
 from core.knowledge.index.embed import Embedder
 from core.knowledge.index.package import is_packaged
 from core.operations.endpoint import reach_fallbacks, reach_model
 from core.operations.metrics import BACKED_UP
 from core.operations.ownership import owner_address
+from core.operations.preflight import check_chroma, check_clock, check_database, check_room, check_secrets
 from core.operations.public_address import reach_public_address
 from core.settings import Settings
 from core.storage.audit import Audit
@@ -55,6 +49,7 @@ class Finding:
 async def examine(settings: Settings) -> list[Finding]:
     """Findings on all parts, in the order in which they should be mended."""
     checks: list[tuple[str, Callable[[Settings], Awaitable[str | None]]]] = [
+        ("machine", _machine),
         ("database", _database),
         ("embedding model", _embedding_model),
         ("sources", _sources),
@@ -76,7 +71,16 @@ async def _finding(part: str, check: Callable[[Settings], Awaitable[str | None]]
     return Finding(part, well=None if said is None else True, said=said or "off: its token is not set")
 
 
+async def _machine(settings: Settings) -> str:
+    check_secrets(settings)
+    check_room(settings.var_dir)
+    if clock := await check_clock(settings):
+        raise ConfigurationError(clock)
+    return "keys, room on the disk and clock are as they should be"
+
+
 async def _database(settings: Settings) -> str:
+    await check_database(settings)
     async with _opened(settings) as database:
         await database.ping()
         return database.name
@@ -123,6 +127,7 @@ async def _index(settings: Settings) -> str:
         version = None
     if version is None:
         raise IndexMissing("There is no index yet. Run `mlops-assistant refresh`.")
+    await check_chroma(settings)
     place = IndexPlace(settings.index_dir, settings.chroma_url)
     index = await asyncio.to_thread(PassageIndex.open, place, version.id, passages=version.passages)
     index.close()

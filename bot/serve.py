@@ -15,6 +15,7 @@ from typing import Protocol
 import uvicorn
 from fastapi import FastAPI
 from rich.console import Console
+from rich.markup import escape
 
 from admin.auth import ConsoleAccess, console_access
 from admin.mount import mount_console
@@ -23,6 +24,7 @@ from bot.terminal import show_refresh
 from core.bootstrap import Services, open_services, prepare, settle
 from core.errors import AssistantError, ConfigurationError, IndexMissing
 from core.operations.ownership import own_folder
+from core.operations.preflight import check_clock, preflight
 from core.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -49,9 +51,17 @@ def serve(settings: Settings, console: Console) -> None:
     if "http" in settings.roles:
         check_port(settings)
     with own_folder(settings, address=settings.local_address if "http" in settings.roles else None):
+        if clock := asyncio.run(_checked(settings)):
+            console.print(f"[yellow]![/] {escape(clock)}", highlight=False, soft_wrap=True)
         prepare(settings, console.print)
         access = console_access(settings)
         asyncio.run(_run(settings, access, console))
+
+
+async def _checked(settings: Settings) -> str | None:
+    """Raises AssistantError for what keeps us from starting; gives a sentence on a clock that is off."""
+    await preflight(settings)
+    return await check_clock(settings)
 
 
 def check_port(settings: Settings) -> None:
@@ -103,7 +113,7 @@ async def _first_index(services: Services, console: Console) -> None:
     try:
         await services.retriever.check()
     except IndexMissing:
-        if services.refresher.shared:
+        if services.refresher.shared and "worker" not in services.settings.roles:
             console.print("There is no index yet: waiting for the process with the role `worker` to build it.")
         await show_refresh(services.refresher.refresh("start"), console)
 

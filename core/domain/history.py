@@ -12,6 +12,12 @@ from core.domain.conversation import Message, Mode, Session
 MOST_WORDS = 16
 """Words of a search that are looked for; nobody means more."""
 
+BEGINNING = 3
+"""Letters from which the last word of a search may be the beginning of one."""
+
+ROOT = 4
+"""Letters that all forms of a word have in common at least; shorter words have one form for an excerpt."""
+
 AROUND = 60
 """Characters that an excerpt shows before the first word that was found; three times as many follow it."""
 
@@ -109,13 +115,25 @@ def words_of(search: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(unicodedata.normalize("NFC", search).lower())[:MOST_WORDS])
 
 
+def is_open(search: str) -> bool:
+    """Whether the last word of a search may be the beginning of one: it has some letters, and nothing follows it."""
+    words = words_of(search)
+    return bool(words) and len(words[-1]) >= BEGINNING and search[-1:].isalnum()
+
+
 def excerpt(text: str, search: str) -> list[tuple[str, bool]]:
-    """What stands around the first word of a search in a text, in pieces; True marks those that were searched for."""
+    """What stands around the first word of a search in a text, in pieces; True marks words that were searched for.
+
+    What begins alike is marked: the database knows more exactly which forms a word has.
+    """
     words = words_of(search)
     line = " ".join(text.split())
     if not words:
         return [(line[: AROUND * 4], False)]
-    found = re.compile(rf"(?<![^\W_])({'|'.join(words)})(?![^\W_])", re.IGNORECASE)
+    beginnings = [word[: max(ROOT, len(word) // 2)] + r"[^\W_]*" if len(word) >= ROOT else word for word in words]
+    if is_open(search):
+        beginnings.append(words[-1] + r"[^\W_]*")
+    found = re.compile(rf"(?<![^\W_])({'|'.join(beginnings)})(?![^\W_])", re.IGNORECASE)
     first = found.search(line)
     start = max(first.start() - AROUND, 0) if first else 0
     shown = line[start : start + AROUND * 4]

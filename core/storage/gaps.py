@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Row, Select, Subquery, delete, false, func, insert, select, union, update
+from sqlalchemy import Row, ScalarSelect, Select, Subquery, delete, false, func, insert, select, union, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 from sqlalchemy.sql.dml import Update
 
 from core.domain.channels import Verdict
@@ -45,19 +45,17 @@ class Gaps:
         self._database = database
 
     async def unsorted(self, limit: int) -> list[Unanswered]:
-        """Questions without a good answer that are in no gap yet, the oldest answers first."""
+        """Questions without a good answer that are in no gap yet, the oldest first."""
         reply = aliased(MessageRow)
-        sorted_in = select(GapQuestionRow.question_id).where(GapQuestionRow.question_id == MessageRow.id)
         query = (
             select(MessageRow.id, MessageRow.text, MessageRow.created_at, reply.created_at, TraceRow.body["query"])
-            .where(MessageRow.id.in_(_bad_questions()), ~sorted_in.exists())
             .join(reply, reply.reply_to == MessageRow.id)
             .outerjoin(TraceRow, TraceRow.message_id == reply.id)
-            .order_by(reply.id)
-            .limit(limit)
+            .order_by(MessageRow.id)
         )
         async with self._database.read() as db:
-            rows = (await db.execute(query)).all()
+            ids = (await db.scalars(_left_over().limit(limit))).all()
+            rows = (await db.execute(query.where(MessageRow.id.in_(ids)))).all()
         return [Unanswered(row[0], str(row[4] or row[1]), row[2], row[3]) for row in rows]
 
     async def totals(self, model: str) -> dict[str, bytes]:
@@ -156,16 +154,23 @@ class Gaps:
         return [_gap(row, titles) for row in rows]
 
 
-def _bad_questions() -> CompoundSelect[Any]:
-    """The ids of questions whose answer was not good."""
-    uncovered = select(MessageRow.reply_to).where(MessageRow.covered == false())
-    unhelpful = (
-        select(MessageRow.reply_to)
-        .join(FeedbackRow, FeedbackRow.message_id == MessageRow.id)
-        .where(FeedbackRow.verdict == Verdict.NOT_HELPFUL)
-    )
-    escalated = select(MessageRow.reply_to).join(EscalationRow, EscalationRow.message_id == MessageRow.id)
-    return union(uncovered, unhelpful, escalated)
+def _left_over() -> Select[str]:
+    """The ids of questions whose answer was not good and that are in no gap, the oldest first.
+
+    Answers that were judged are looked up one by one: joined, they would have either database read all messages.
+    """
+    bad = union(
+        select(MessageRow.reply_to.label("question")).where(MessageRow.covered == false()),
+        select(_question_to(FeedbackRow.message_id)).where(FeedbackRow.verdict == Verdict.NOT_HELPFUL),
+        select(_question_to(EscalationRow.message_id)).select_from(EscalationRow),
+    ).subquery()
+    question = bad.c.question
+    sorted_in = select(GapQuestionRow.question_id).where(GapQuestionRow.question_id == question)
+    return select(question).where(question.is_not(None), ~sorted_in.exists()).order_by(question)
+
+
+def _question_to(answer: InstrumentedAttribute[str]) -> ScalarSelect[str | None]:
+    return select(MessageRow.reply_to).where(MessageRow.id == answer).scalar_subquery()
 
 
 def _reopened(item: Placed) -> Update:

@@ -31,9 +31,7 @@ def migrate(url: str, revision: str = "head") -> str:
 
     `revision` is Alembic's: `head`, `base`, `-1`, or an identifier. Raises StorageError.
     """
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["url"] = url
+    config = _config(url)
     down = revision == "base" or revision.startswith("-")
     try:
         (command.downgrade if down else command.upgrade)(config, revision)
@@ -42,10 +40,7 @@ def migrate(url: str, revision: str = "head") -> str:
             newer = asyncio.run(_read(url, _revision)) or "base"
             _log.warning("the database is at revision %s of a newer version, which serves this one too", newer)
             return newer
-        raise SchemaOutdated(
-            f"The database has a schema that this version does not know ({error}). It was left as it is: use the "
-            "version of the assistant that made it, or a newer one."
-        ) from error
+        raise _unknown(str(error)) from error
     except DBAPIError as error:
         raise explain(error, "that DATABASE_URL names" if "sqlite" not in url else "in VAR_DIR") from error
     except OSError as error:
@@ -55,9 +50,40 @@ def migrate(url: str, revision: str = "head") -> str:
 
 def knows(revision: str) -> bool:
     """Whether this version knows a revision of the schema."""
+    return revision in _known(_config("")) or revision == "base"
+
+
+async def is_current(url: str) -> bool:
+    """Whether every migration of this version has run; changes nothing.
+
+    Raises SchemaOutdated for a schema that this version can neither use nor bring up to date.
+    """
+    try:
+        revision, floor = await _read(url, _revision), await _read(url, _floor)
+    except DBAPIError as error:
+        raise explain(error, "that DATABASE_URL names" if "sqlite" not in url else "in VAR_DIR") from error
+    except OSError as error:
+        raise StorageError(f"The database cannot be reached: {error}. Nothing was changed.") from error
+    config = _config(url)
+    if revision is not None and revision not in _known(config):
+        if floor not in _known(config):
+            raise _unknown(revision)
+        return True
+    return revision == ScriptDirectory.from_config(config).get_current_head()
+
+
+def _config(url: str) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    return revision in _known(config) or revision == "base"
+    config.attributes["url"] = url
+    return config
+
+
+def _unknown(what: str) -> SchemaOutdated:
+    return SchemaOutdated(
+        f"The database has a schema that this version does not know ({what}). It was left as it is: use the "
+        "version of the assistant that made it, or a newer one."
+    )
 
 
 def _known(config: Config) -> set[str]:

@@ -3,10 +3,17 @@
 from core.domain.history import AROUND, MOST_WORDS, excerpt, words_of
 
 
-def test_words_are_marked_whole_and_in_any_case() -> None:
-    pieces = excerpt("Set a Threshold, no thresholds: threshold.", "threshold set")
-    assert [piece for piece, hit in pieces if hit] == ["Set", "Threshold", "threshold"]
-    assert "".join(piece for piece, _ in pieces) == "Set a Threshold, no thresholds: threshold."
+def test_words_are_marked_in_their_forms_and_in_any_case() -> None:
+    said = "Set a Threshold, no thresholds; reset: deployed by a setter."
+    pieces = excerpt(said, "threshold deployments set ")
+    assert [piece for piece, hit in pieces if hit] == ["Set", "Threshold", "thresholds", "deployed"]
+    assert "".join(piece for piece, _ in pieces) == said
+
+
+def test_last_word_is_marked_from_its_beginning_while_it_is_typed() -> None:
+    pieces = excerpt("A drifting driver", "drift")
+    assert [piece for piece, hit in pieces if hit] == ["drifting"]
+    assert [piece for piece, hit in excerpt("A set of setters", "set") if hit] == ["set", "setters"]
 
 
 def test_long_texts_are_cut_around_the_first_word_found() -> None:

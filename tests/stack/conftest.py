@@ -33,13 +33,13 @@ def stack(scripts: Path) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def single(scripts: Path, stack: Stack) -> Iterator[Stack]:
-    """The single container, of the image that the stack has built."""
+def single(scripts: Path) -> Iterator[Stack]:
+    """The single container."""
     started = Stack(
         scripts, "mlops-assistant-single", free_port(), "deploy/compose.slim.yml", "tests/stack/compose.slim.yml"
     )
     try:
-        started.up(ASSISTANT_IMAGE=stack.variables["ASSISTANT_IMAGE"])
+        started.up()
         yield started
     finally:
         started.compose("down", "-v")

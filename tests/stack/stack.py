@@ -26,7 +26,7 @@ class Stack:
             "STACK": name,
             "PORT": str(port),
             "FILES": " ".join(files),
-            "ASSISTANT_IMAGE": f"{name}:local",
+            "ASSISTANT_IMAGE": os.environ.get("ASSISTANT_IMAGE", "mlops-assistant:local"),
             "PYTHON_VERSION": os.environ.get("PYTHON_VERSION", "3.11"),
             "WAIT": "240",
         }

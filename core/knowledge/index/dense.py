@@ -74,6 +74,17 @@ class IndexPlace:
         if self.url is not None:
             _reach(self.url)
 
+    def check_server(self) -> None:
+        """Raises KnowledgeError unless there is no Chroma server, or one of the version that our client speaks to."""
+        if self.url is None:
+            return
+        theirs, ours = _client(self, "").get_version(), chromadb.__version__
+        if theirs.partition(".")[0] != ours.partition(".")[0]:
+            raise KnowledgeError(
+                f"The Chroma server at {self.url} is of version {theirs} and this needs {ours.partition('.')[0]}.x: "
+                f"start chromadb/chroma:{ours} there, or correct CHROMA_URL."
+            )
+
 
 class PassageIndex:
     """A version that is open. Close it when another one takes its place."""

@@ -5,7 +5,7 @@ the sides hold beyond those pages is invisible, so a change in place shows itsel
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -155,12 +155,23 @@ def open_lexical(folder: Path, revision: int) -> tuple[LexicalIndex, LexicalInde
 
 def _rebuilt(dense: PassageIndex, contents: Contents, folder: Path | None) -> tuple[LexicalIndex, LexicalIndex]:
     passages, pages = lexical_sides(folder)
-    for path in contents.pages:
-        found = dense.get(contents.pages[path]) if contents.pages[path] else {}
-        held = [found[passage] for passage in contents.pages[path] if passage in found]
-        if held:
-            passages.add(held)
-            pages.add([page_entry(held)])
+    for ids_of_pages in _batches(contents):
+        found = dense.get([passage for ids in ids_of_pages for passage in ids])
+        for ids in ids_of_pages:
+            if held := [found[passage] for passage in ids if passage in found]:
+                passages.add(held)
+                pages.add([page_entry(held)])
     passages.commit()
     pages.commit()
     return passages, pages
+
+
+def _batches(contents: Contents) -> Iterator[list[tuple[str, ...]]]:
+    """The passages of pages, some hundred at a time: each reading of a server takes milliseconds."""
+    batch: list[tuple[str, ...]] = []
+    for ids in contents.pages.values():
+        batch.append(ids)
+        if sum(map(len, batch)) >= READ_BATCH:
+            yield batch
+            batch = []
+    yield batch
