@@ -63,12 +63,7 @@ async def test_all_is_well_without_channels_and_without_a_model(ready_settings: 
 
     assert [(part, finding.well) for part, finding in found.items()] == [
         ("machine", True), ("database", True), ("embedding model", True), ("sources", True), ("index", True),
-<<<<<<< HEAD
         ("language model", True), ("slack", None), ("discord", None), ("backups", True), ("public address", True),
-=======
-        ("language model", True), ("slack", None), ("discord", None),
-        ("backups", True), ("public address", True),
->>>>>>> 2a439d766f49229ff16dfb7f2e68e7b93379bb63
     ]  # fmt: skip
     assert found["index"].said.endswith("passages of 3 pages")
     assert "OPENROUTER_API_KEY or LLM_BASE_URL" in found["language model"].said
