@@ -136,9 +136,9 @@ async def test_question_is_removed_once_that_is_confirmed(owner: User, console_s
 
 async def test_question_that_is_gone_meanwhile_is_told(owner: User, console_services: Services) -> None:
     await opened(owner)
-    await console_services.questionnaire.remove("pizza")
     press(owner, "Remove pizza")
     await owner.should_see("Remove this question?")
+    await console_services.questionnaire.remove("pizza")
     owner.find(marker="agree").click()
     await owner.should_see("There is no golden question 'pizza' any more.")
 
