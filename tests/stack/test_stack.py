@@ -67,6 +67,7 @@ def test_nothing_but_the_app_is_published_and_that_on_loopback(stack: Stack) -> 
     assert [*services["postgres"]["networks"], *services["chroma"]["networks"]] == ["back", "back"]
 
 
+@pytest.mark.exhaustive
 def test_secrets_and_conversations_outlive_down_and_up(stack: Stack) -> None:
     key = stack.api_key
     answer = asyncio.run(stack.ask("kept-over-down", key))
