@@ -8,6 +8,8 @@ import ipaddress
 import os
 import re
 from base64 import urlsafe_b64decode
+from collections.abc import Generator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -63,6 +65,17 @@ def quiet_libraries() -> None:
     """Sets what third-party libraries read from the environment, unless the owner has set it already."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+
+
+@contextmanager
+def tracing_allowed() -> Generator[None]:
+    """Lets a tracer of our own be made while the block runs: what keeps libraries quiet would keep it quiet too."""
+    quiet = os.environ.pop("OTEL_SDK_DISABLED", None)
+    try:
+        yield
+    finally:
+        if quiet is not None:
+            os.environ["OTEL_SDK_DISABLED"] = quiet
 
 
 def _without_trailing_slash(url: str) -> str:

@@ -4,7 +4,6 @@ Comes in: settings. Goes out: spans to a collector, over OTLP and HTTP, while th
 OpenTelemetry's own API, which does nothing otherwise. Called by the bootstrap.
 """
 
-import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -12,11 +11,8 @@ from hashlib import sha256
 from opentelemetry import trace
 
 from core.domain.turn_context import current_turn
-from core.settings import Settings
+from core.settings import Settings, tracing_allowed
 from core.version import VERSION
-
-DISABLED = "OTEL_SDK_DISABLED"
-"""Set for the sake of libraries that would trace to their makers (`core.settings.QUIET`); ours is made without it."""
 
 
 @contextmanager
@@ -40,12 +36,8 @@ def traced(settings: Settings) -> Generator[None]:
             return int(sha256(turn.turn.encode()).hexdigest()[:32], 16) if turn else super().generate_trace_id()
 
     resource = Resource.create({"service.name": "mlops-assistant", "service.version": VERSION})
-    quiet = os.environ.pop(DISABLED, None)
-    try:
+    with tracing_allowed():
         provider = TracerProvider(resource=resource, id_generator=TurnIds())
-    finally:
-        if quiet is not None:
-            os.environ[DISABLED] = quiet
     address = f"{settings.otel_exporter_otlp_endpoint}/v1/traces"
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=address)))
     trace.set_tracer_provider(provider)
