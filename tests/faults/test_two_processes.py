@@ -84,7 +84,7 @@ async def test_turns_of_a_process_that_freezes_are_taken_over_and_it_adds_nothin
         assert len(slack.bot_messages(thread_ts=long.ts)) == 3
         await frozen.stop(signal.SIGKILL)
         assert isinstance((await asyncio.gather(cut_off, return_exceptions=True))[0], httpx.TransportError)
-        assert slack.violations == []
+        assert [said for said in slack.violations if "acknowledged late" not in said] == []  # late: it was frozen
         tally("its process freezes, and wakes too late", postgres_world, asked=3, slack=slack)
 
 
