@@ -20,7 +20,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from core.errors import ConfigurationError, InputError, StorageError
+from core.errors import AssistantError, ConfigurationError, InputError, StorageError
 from core.operations.backup_places import BUCKET, place_of
 from core.settings import Settings
 from core.storage.dump import dump, is_empty, is_in_use, load
@@ -80,7 +80,7 @@ def restore_backup(settings: Settings, source: str, *, force: bool) -> tuple[Man
 
     Gives what came back, and the name of the backup that was made of what was there (in VAR_DIR/backups). Raises
     InputError when the archive is damaged or newer than this version, or when the database holds something and there is
-    no `force`; nothing was changed then.
+    no `force`; nothing was changed then. Raises StorageError, which says what is left, when the rows cannot be loaded.
     """
     with _workroom(settings) as room:
         archive = _fetched(source, room)
@@ -95,14 +95,37 @@ def restore_backup(settings: Settings, source: str, *, force: bool) -> tuple[Man
                 )
             _refuse_company(settings)
             kept, _ = make_backup(settings, str(settings.var_dir / "backups"))
-        _forget_derived(settings)
-        rows = load(settings.sqlalchemy_url, inside, manifest.revision)
-        if rows != manifest.rows:
-            raise StorageError(f"Not all rows came back: {_difference(manifest.rows, rows)}. Restore it again.")
-        if (inside / VECTORS).is_file():
-            settings.model_dir.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(inside / VECTORS, settings.model_dir.parent / VECTORS)
+        try:
+            _bring_back(settings, inside, manifest)
+        except (AssistantError, OSError) as error:
+            raise StorageError(f"The backup could not be brought back: {error}. {_left(settings, kept)}") from error
     return manifest, kept
+
+
+def _bring_back(settings: Settings, inside: Path, manifest: Manifest) -> None:
+    """Loads the rows: of a SQLite into a file beside it, which takes its place once it is whole."""
+    file = settings.database_file
+    beside = file.with_name(f"{file.name}.restoring") if file else None
+    rows = load(f"sqlite+aiosqlite:///{beside}" if beside else settings.sqlalchemy_url, inside, manifest.revision)
+    if rows != manifest.rows:
+        raise StorageError(f"not all rows came back ({_difference(manifest.rows, rows)})")
+    if file and beside:
+        for log in ("-wal", "-shm"):  # of the file that goes
+            file.with_name(f"{file.name}{log}").unlink(missing_ok=True)
+        beside.replace(file)
+    _forget_derived(settings)
+    if (inside / VECTORS).is_file():
+        settings.model_dir.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(inside / VECTORS, settings.model_dir.parent / VECTORS)
+
+
+def _left(settings: Settings, kept: str) -> str:
+    """What there is after a restore that failed."""
+    if settings.database_file:
+        settings.database_file.with_name(f"{settings.database_file.name}.restoring").unlink(missing_ok=True)
+        return "The database is as it was."
+    was = f"restore {settings.var_dir / 'backups' / kept} to have what was there" if kept else "restore again"
+    return f"The database may be empty now: {was}."
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What is backed up comes back: on either database, from a folder or a bucket, and into the other kind."""
 
 import asyncio
+import hashlib
 import json
 import os
 import shutil
@@ -150,14 +151,31 @@ def test_archive_that_cannot_be_trusted_changes_nothing(lived: Settings, tmp_pat
 def repack(archive: Path, folder: Path, harm: str) -> None:
     with tarfile.open(archive) as tar:
         tar.extractall(folder, filter="data")
-    if harm == "newer schema":
-        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
-        (folder / "manifest.json").write_text(json.dumps(manifest | {"revision": "9999"}))
-    else:
-        (folder / "sessions.jsonl").write_text("")
+    manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
+    messages = folder / "messages.jsonl"
+    match harm:
+        case "newer schema":
+            manifest["revision"] = "9999"
+        case "a row twice":  # and a manifest that vouches for it
+            messages.write_bytes(messages.read_bytes() * 2)
+            manifest["files"][messages.name] = hashlib.sha256(messages.read_bytes()).hexdigest()
+        case _:
+            messages.write_text("")
+    (folder / "manifest.json").write_text(json.dumps(manifest))
     with tarfile.open(archive, "w:gz") as tar:
         for path in folder.iterdir():
             tar.add(path, path.name)
+
+
+def test_rows_that_cannot_be_loaded_leave_database_and_index_as_they_were(lived: Settings, tmp_path: Path) -> None:
+    name, _ = make_backup(lived, str(tmp_path / "kept"))
+    archive, before = tmp_path / "kept" / name, rows_of(lived, tmp_path / "rows")
+    repack(archive, tmp_path / "open", "a row twice")
+    with pytest.raises(StorageError, match=r"could not be brought back: .*The database is as it was\."):
+        restore_backup(lived, str(archive), force=True)
+    assert rows_of(lived, tmp_path / "rows after") == before
+    assert any(lived.index_dir.iterdir())
+    assert not list(lived.var_dir.glob("*.restoring*"))
 
 
 def test_disk_that_is_no_place_for_backups_is_told_and_nothing_is_left(lived: Settings, tmp_path: Path) -> None:
