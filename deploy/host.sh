@@ -62,8 +62,12 @@ backup() {
 
 migrate() { compose "$release" run --rm -T migrate; }
 
+# Bounded from outside as well: `--wait-timeout` begins once what must end first, a migration, has ended.
 up() {
-  compose "$1" up --detach --no-build --remove-orphans --wait --wait-timeout "${patience:-240}" && return
+  (
+    cd "$1" && timeout "$((2 * ${patience:-240}))" docker compose --progress quiet \
+      up --detach --no-build --remove-orphans --wait --wait-timeout "${patience:-240}"
+  ) && return
   say "what the app said last:"
   compose "$1" ps --all --quiet app | xargs --no-run-if-empty -n 1 docker logs --tail 30 || true
   return 1
@@ -71,7 +75,8 @@ up() {
 
 smoke() { compose "$1" exec -T app python - <"$release/deploy/smoke.py"; }
 
-# The schema stays as the failed release left it: it serves the version before, too (docs/decisions/0014).
+# The schema stays as the failed release left it: the `migrate` of the previous one takes it as it is, when all that it
+# knows is still there.
 put_back() {
   [ -n "$1" ] || finish 1 "$2 There is no release to go back to: what was started stands as it is, to be looked at."
   say "$2 Going back to ${1##*/}."

@@ -67,8 +67,9 @@ def test_image_that_is_nowhere_changes_nothing(running: Host, table: Table) -> N
 def gate(running: Host) -> Iterator[Path]:
     """A file that migrations of the slow image wait for."""
     file = running.data / "gate"
+    file.unlink(missing_ok=True)
     yield file
-    file.unlink()
+    file.touch()  # what was deployed so may be started again
 
 
 def test_lost_connection_is_taken_up_again(running: Host, image: Images, table: Table, gate: Path) -> None:

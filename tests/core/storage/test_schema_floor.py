@@ -134,7 +134,7 @@ def git(*arguments: str) -> str:
 def version_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The code as it was before the newest migration, out of the history."""
     try:
-        added = git("log", "-1", "--format=%H", "--diff-filter=A", "--", "migrations/versions")
+        added = git("log", "-1", "--first-parent", "-m", "--format=%H", "--diff-filter=A", "--", "migrations/versions")
         git("cat-file", "-e", f"{added}^:migrations/env.py")
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("the history that has the version before is not here")
