@@ -174,6 +174,10 @@ class Settings(BaseSettings):
 
     discord_bot_token: SecretStr | None = Field(None, description="Switches Discord on.")
     discord_api_url: Url = Field("https://discord.com/api/v10", description="Base address of Discord's REST API.")
+    discord_shard_ids: Annotated[tuple[int, ...], NoDecode] = Field(
+        (), description="Shards that this process connects, as `0-3` or `0,1`; all that Discord advises when absent."
+    )
+    discord_shard_count: int | None = Field(None, ge=1, description="How many shards all processes have together.")
 
     admin_password: SecretStr | None = Field(None, description="Console password; generated when absent.")
     api_key: SecretStr | None = Field(None, description="Key that HTTP callers must send, or one of the console's.")
@@ -253,6 +257,17 @@ class Settings(BaseSettings):
             raise ValueError("must be postgresql://user:password@host/name or sqlite:///path/of/the/file")
         return value
 
+    @field_validator("discord_shard_ids", mode="before")
+    @classmethod
+    def _spans(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        spans = [re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", part.strip()) for part in value.split(",") if part.strip()]
+        found = sorted({n for span in spans if span for n in range(int(span[1]), int(span[2] or span[1]) + 1)})
+        if not all(spans) or bool(spans) is not bool(found):
+            raise ValueError("must be numbers, or spans of them, such as 0-3 or 0,1")
+        return tuple(found)
+
     @field_validator("slack_token_key")
     @classmethod
     def _fernet_key(cls, value: SecretStr | None) -> SecretStr | None:
@@ -283,6 +298,10 @@ class Settings(BaseSettings):
             raise ValueError("SLACK_BOT_TOKEN is for one workspace and SLACK_CLIENT_ID for several: set one of them")
         if self.slack_client_id and not (self.slack_app_token or self.slack_signing_secret):
             raise ValueError("SLACK_CLIENT_ID needs SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET beside it")
+        if self.discord_shard_ids and self.discord_shard_ids[-1] >= (self.discord_shard_count or 0):
+            raise ValueError(
+                "DISCORD_SHARD_IDS are counted from 0 and need DISCORD_SHARD_COUNT beside them, above the last of them"
+            )
         if bool(self.oidc_issuer) is not bool(self.oidc_client_id):
             raise ValueError("OIDC_ISSUER and OIDC_CLIENT_ID need each other")
         if self.llm_fallbacks and self.model_endpoint is None:

@@ -71,7 +71,9 @@ class CatchUp:
                 await take(replace(heard, question=replace(heard.question, asked_at=message.created_at)))
 
     def _workspaces(self, client: discord.Client) -> list[str]:
-        return [*(str(guild.id) for guild in client.guilds), DIRECT]
+        """The servers of our shards, and direct messages where they come in."""
+        direct = [DIRECT] if 0 in (getattr(client, "shard_ids", None) or [0]) else []
+        return [*(str(guild.id) for guild in client.guilds), *direct]
 
     async def _said(
         self, client: discord.Client, workspace: str, since: datetime

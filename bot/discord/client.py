@@ -67,10 +67,18 @@ _log = logging.getLogger(__name__)
 class AssistantClient(discord.AutoShardedClient):
     """A client that pings nobody, hears for the rooms, and says when it is connected."""
 
-    def __init__(self, rooms: Rooms, ready: Callable[[], Awaitable[None]], *, sees_content: bool) -> None:
+    def __init__(
+        self, rooms: Rooms, ready: Callable[[], Awaitable[None]], *, sees_content: bool, settings: Settings
+    ) -> None:
         intents = discord.Intents.default()
         intents.message_content = sees_content
-        super().__init__(intents=intents, allowed_mentions=discord.AllowedMentions.none(), max_messages=None)
+        super().__init__(
+            intents=intents,
+            allowed_mentions=discord.AllowedMentions.none(),
+            max_messages=None,
+            shard_count=settings.discord_shard_count,
+            shard_ids=list(settings.discord_shard_ids) or None,
+        )
         self.tree = listen(self, rooms)
         self._ready_to_work = ready
 
@@ -91,6 +99,7 @@ class DiscordChannel:
         errands: ErrandDesk,
     ) -> None:
         assert settings.discord_bot_token is not None  # noqa: S101 - the channel is on when its token is there
+        self._settings = settings
         self._token = settings.discord_bot_token.get_secret_value()
         self._api = settings.discord_api_url
         self._commands_file = settings.var_dir / "discord-commands"
@@ -140,10 +149,12 @@ class DiscordChannel:
         if not self.client.is_ready() or not shards or any(shard.is_closed() for shard in shards):
             raise ChannelError(self._state)
         connected = f"connected as {self.client.user} to {len(self.client.guilds)} server(s)"
+        if self._settings.discord_shard_ids:
+            connected += f", {len(shards)} of {self.client.shard_count} shards"
         return connected if self._sees_content else f"{connected}, {NO_CONTENT}"
 
     def _new_client(self) -> AssistantClient:
-        client = AssistantClient(self._rooms, self._ready, sees_content=self._sees_content)
+        client = AssistantClient(self._rooms, self._ready, sees_content=self._sees_content, settings=self._settings)
         self._calls.client = self._owners.client = client
         return client
 

@@ -378,6 +378,29 @@ def test_roles_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().roles == {"http", "slack"}
 
 
+@pytest.mark.parametrize(
+    ("named", "shards"),
+    [("0-3", (0, 1, 2, 3)), ("5", (5,)), ("4,0-1, 1", (0, 1, 4)), ("", ())],
+)
+def test_shards_are_numbers_and_spans(monkeypatch: pytest.MonkeyPatch, named: str, shards: tuple[int, ...]) -> None:
+    set_environment(monkeypatch, DISCORD_SHARD_IDS=named, DISCORD_SHARD_COUNT="16")
+    assert load_settings().discord_shard_ids == shards
+
+
+@pytest.mark.parametrize("named", ["all", "-1", "1-", "3-1", "0;1", "0-3/16"])
+def test_shards_that_are_none_are_refused(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    set_environment(monkeypatch, DISCORD_SHARD_IDS=named, DISCORD_SHARD_COUNT="16")
+    with pytest.raises(ConfigurationError, match=r"DISCORD_SHARD_IDS: must be numbers, or spans"):
+        load_settings()
+
+
+@pytest.mark.parametrize("count", [None, "3"])
+def test_shards_need_a_count_above_them(monkeypatch: pytest.MonkeyPatch, count: str | None) -> None:
+    set_environment(monkeypatch, DISCORD_SHARD_IDS="0-3", **({"DISCORD_SHARD_COUNT": count} if count else {}))
+    with pytest.raises(ConfigurationError, match="DISCORD_SHARD_COUNT beside them, above the last"):
+        load_settings()
+
+
 def test_relative_var_dir_stands_below_the_working_folder_for_workers_too(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -8,6 +8,15 @@ from aiohttp.test_utils import TestServer
 
 TOKEN, BOT_ID = "test-token", "9001"
 MESSAGE_CONTENT = 1 << 15
+SERVER = {
+    "name": "Server",
+    "owner_id": "1",
+    "member_count": 1,
+    "roles": [],
+    "channels": [],
+    "members": [],
+    "threads": [],
+}
 
 
 class DiscordDoor:
@@ -17,6 +26,7 @@ class DiscordDoor:
         self.content_approved = True
         self.away = 0
         self.identified: list[int] = []
+        self.guilds: list[int] = []
         self.commands: list[str] = []
         self.commands_told = asyncio.Event()
         app = web.Application()
@@ -60,16 +70,20 @@ class DiscordDoor:
                 if said["d"]["intents"] & MESSAGE_CONTENT and not self.content_approved:
                     await socket.close(code=4014)
                     break
-                await socket.send_json({"op": 0, "t": "READY", "s": 1, "d": self._ready(request)})
+                shard, count = said["d"]["shard"]
+                guilds = [{"id": str(guild)} for guild in self.guilds if (guild >> 22) % count == shard]
+                await socket.send_json({"op": 0, "t": "READY", "s": 1, "d": self._ready(request, shard, count, guilds)})
+                for sequence, guild in enumerate(guilds, 2):
+                    await socket.send_json({"op": 0, "t": "GUILD_CREATE", "s": sequence, "d": {**guild, **SERVER}})
         return socket
 
-    def _ready(self, request: web.Request) -> dict[str, object]:
+    def _ready(self, request: web.Request, shard: int, count: int, guilds: list[dict[str, str]]) -> dict[str, object]:
         user = {"id": BOT_ID, "username": "assistant", "discriminator": "0", "avatar": None, "bot": True}
         return {
             "v": 10,
             "user": user,
-            "guilds": [],
-            "shard": [0, 1],
+            "guilds": [{**guild, "unavailable": True} for guild in guilds],
+            "shard": [shard, count],
             "session_id": "session",
             "resume_gateway_url": str(request.url).replace("http", "ws", 1),
             "application": {"id": BOT_ID, "flags": 0},

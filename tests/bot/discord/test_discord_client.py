@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from bot.discord import client
 from bot.discord.client import DiscordChannel
+from bot.discord.reader import DIRECT, PLATFORM
 from core.answering.aftercare import Aftercare
 from core.answering.errands import ErrandDesk
 from core.answering.presence import Presence
@@ -98,6 +99,31 @@ async def test_discord_being_away_is_waited_out(door: DiscordDoor, connect: Conn
     await door.commands_told.wait()
 
     assert (await channel.check()).startswith("connected as assistant")
+
+
+async def test_processes_share_the_servers_by_shards(door: DiscordDoor, connect: Connect) -> None:
+    door.guilds = [number << 22 for number in (10, 11, 12, 14, 17)]
+    halves = [connect(discord_shard_ids=(shard,), discord_shard_count=2) for shard in range(2)]
+
+    for half in halves:
+        await half.start()
+
+    assert [await half.check() for half in halves] == [
+        f"connected as assistant to {servers} server(s), 1 of 2 shards" for servers in (3, 2)
+    ]
+
+
+@pytest.mark.parametrize(("shard", "heard"), [(0, {DIRECT, str(10 << 22)}), (1, {str(11 << 22)})])
+async def test_direct_messages_are_heard_by_the_first_shard(
+    door: DiscordDoor, connect: Connect, presence: Presence, shard: int, heard: set[str]
+) -> None:
+    door.guilds = [10 << 22, 11 << 22]
+    channel = connect(discord_shard_ids=(shard,), discord_shard_count=2)
+
+    await channel.start()
+    await channel.stop()
+
+    assert {*await presence.listened_to(PLATFORM)} == heard
 
 
 async def test_stopped_channel_says_that_it_is_not_connected(connect: Connect) -> None:
