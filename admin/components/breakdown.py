@@ -13,17 +13,14 @@ from admin.components.places import place_name
 from core.domain.tally import Figures, Place
 from core.operations.tally import Overview
 
-MOST = 20
-"""Channels that are shown, the busiest first."""
-
 SHOWN = ("Questions", "Answered", "Not covered", "Failed", "Found helpful", "People", "Time to first text", "Cost")
 
 
 def by_channel(overview: Overview) -> None:
     """The busiest channels; the rest is said in a sentence."""
-    _table("Channel", [(place_name(place), sessions_of(place), figures) for place, figures in overview.places[:MOST]])
-    if rest := overview.places[MOST:]:
-        asked = sum(figures.questions for _, figures in rest)
+    _table("Channel", [(place_name(place), sessions_of(place), figures) for place, figures in overview.places])
+    if rest := overview.channels[len(overview.places) :]:
+        asked = sum(questions for _, questions in rest)
         ui.label(f"{len(rest)} more channels with {asked:,} questions.").classes("muted small")
 
 

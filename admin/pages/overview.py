@@ -124,7 +124,7 @@ class OverviewPanel:
     def _show(self, overview: Overview) -> None:
         asked = bool(overview.figures.questions)
         self._compared.set_text(f"In UTC. Changes are against {BEFORE[overview.period]}, up to the same hour.")
-        self._demo.set_visibility(any(place.workspace == DEMO for place, _ in overview.places))
+        self._demo.set_visibility(any(place.workspace == DEMO for place, _ in overview.channels))
         self._nothing.set_visibility(not asked)
         self._figures.set_visibility(asked)
         self._tiles.show(overview)

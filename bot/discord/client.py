@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 import discord
 import yarl
@@ -72,12 +73,13 @@ class AssistantClient(discord.AutoShardedClient):
     ) -> None:
         intents = discord.Intents.default()
         intents.message_content = sees_content
+        shards: dict[str, Any] = {"shard_ids": list(settings.discord_shard_ids)} if settings.discord_shard_ids else {}
         super().__init__(
             intents=intents,
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
             shard_count=settings.discord_shard_count,
-            shard_ids=list(settings.discord_shard_ids) or None,
+            **shards,
         )
         self.tree = listen(self, rooms)
         self._ready_to_work = ready

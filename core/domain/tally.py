@@ -6,7 +6,7 @@ exact one by at most the square root of that ratio: 9 % for times from `FASTEST`
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -39,6 +39,11 @@ class Place:
     channel: str = ""
     mode: Mode | None = None
 
+    @property
+    def platform_wide(self) -> bool:
+        """Whether it is a whole platform, or all of them."""
+        return not (self.workspace or self.channel)
+
 
 class Tally(NamedTuple):
     """Questions of one hour or one day at one place, and what became of them.
@@ -64,6 +69,7 @@ class Tally(NamedTuple):
 
 
 COUNTS = ("questions", "answered", "uncovered", "failed", "helpful", "unhelpful", "escalated", "tokens", "cost")
+"""The numbers among the fields of a tally, in their order."""
 
 
 @dataclass(frozen=True)
@@ -135,22 +141,27 @@ def person_mark(platform: str, workspace: str, person: str) -> bytes:
     return blake2b(f"{platform}\n{workspace}\n{person}".encode(), digest_size=PERSON_BYTES).digest()
 
 
-def merged(tallies: Iterable[Tally], start: datetime) -> list[Tally]:
-    """Tallies of hours as those of a longer time that begins at `start`, one a place; everybody counts once in it."""
-    places: dict[Place, list[Tally]] = {}
+def merged(tallies: Iterable[Tally], within: Callable[[Tally], tuple[datetime, Place]]) -> list[Tally]:
+    """Tallies as those of the longer times and larger places that they are within; everybody counts once in each."""
+    groups: dict[tuple[datetime, Place], list[Tally]] = {}
     for tally in tallies:
-        places.setdefault(tally.place, []).append(tally)
-    return [
-        Tally(
-            start,
-            place,
-            **{name: sum(getattr(tally, name) for tally in group) for name in COUNTS},
-            first_text=b"".join(tally.first_text for tally in group),
-            whole=b"".join(tally.whole for tally in group),
-            people=b"".join(sorted({mark for tally in group for mark in marks(tally.people)})),
-        )
-        for place, group in places.items()
-    ]
+        groups.setdefault(within(tally), []).append(tally)
+    found: list[Tally] = []
+    for (start, place), group in groups.items():
+        whole = joined(group)
+        found.append(whole._replace(start=start, place=place, people=b"".join(sorted({*marks(whole.people)}))))
+    return found
+
+
+def joined(tallies: Iterable[Tally]) -> Tally:
+    """Tallies as one, with the time and place of the first; who is in several of them is in it several times.
+
+    Raises ValueError when there is none.
+    """
+    starts, places, *columns = zip(*tallies, strict=True)
+    counts = dict(zip(COUNTS, map(sum, columns), strict=False))
+    first_text, whole, people = map(b"".join, columns[len(COUNTS) :])
+    return Tally(starts[0], places[0], **counts, first_text=first_text, whole=whole, people=people)
 
 
 def marks(people: bytes) -> list[bytes]:

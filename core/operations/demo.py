@@ -13,7 +13,7 @@ from core.domain.tally import DAY
 from core.knowledge.evaluation.golden import read_questions
 from core.operations.demo_month import DAYS, MonthWriter
 from core.operations.demo_script import read_script
-from core.operations.tally import TallyService
+from core.operations.tally import KEPT, TallyService
 from core.settings import ROOT, Settings
 from core.storage.audit import Audit
 from core.storage.demo import DemoMonth
@@ -68,6 +68,7 @@ class Demo:
         """Takes everything of the demo away and nothing else; gives the number of messages that went."""
         messages = await self._month.remove()
         await self._gaps.sweep()
+        await self._tally.recount(now() - KEPT)
         await self._audit.note("demo.remove", DEMO, before={"messages": messages})
         return messages
 

@@ -6,27 +6,25 @@ each of half a million answers. Called by `core.operations.tally`.
 
 import math
 from collections.abc import Iterable
-from operator import attrgetter
 
 import numpy as np
 
-from core.domain.tally import COUNTS, FASTEST, RATIO, Figures, Tally
-
-_counts = attrgetter(*COUNTS)
+from core.domain.tally import COUNTS, FASTEST, RATIO, Figures, Tally, joined
 
 
 def figures_of(tallies: Iterable[Tally]) -> Figures:
     """What tallies come to, taken together."""
     found = list(tallies)
-    first_text = b"".join(tally.first_text for tally in found)
-    whole = b"".join(tally.whole for tally in found)
+    if not found:
+        return Figures()
+    whole = joined(found)
     return Figures(
-        **dict(zip(COUNTS, map(sum, zip(*map(_counts, found), strict=True)), strict=False)),  # none: all are 0
-        people=distinct(tally.people for tally in found),
-        first_text_p50=percentile(first_text, 0.5),
-        first_text_p95=percentile(first_text, 0.95),
-        whole_p50=percentile(whole, 0.5),
-        whole_p95=percentile(whole, 0.95),
+        **{name: getattr(whole, name) for name in COUNTS},
+        people=distinct(whole.people),
+        first_text_p50=percentile(whole.first_text, 0.5),
+        first_text_p95=percentile(whole.first_text, 0.95),
+        whole_p50=percentile(whole.whole, 0.5),
+        whole_p95=percentile(whole.whole, 0.95),
     )
 
 
@@ -42,7 +40,7 @@ def percentile(buckets: bytes, share: float) -> float | None:
     return FASTEST * RATIO ** (bucket + 0.5)
 
 
-def distinct(people: Iterable[bytes]) -> int:
-    """How many people there are in several tallies; each counts once. Twice as quick as numpy's `unique`."""
-    marks = np.sort(np.frombuffer(b"".join(people), np.uint64))
+def distinct(people: bytes) -> int:
+    """How many people there are among their marks; each counts once. Twice as quick as numpy's `unique`."""
+    marks = np.sort(np.frombuffer(people, np.uint64))
     return int(np.count_nonzero(marks[1:] != marks[:-1])) + bool(marks.size)

@@ -8,7 +8,7 @@ last two days are counted anew every hour, and everything that a figure reaches 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -24,6 +24,9 @@ KEPT = timedelta(days=62)
 
 RECENT = timedelta(days=2)
 """In which most of what changes afterwards changes."""
+
+BUSIEST = 20
+"""Channels that figures are given of one by one."""
 
 FRESH_SECONDS = 10.0
 """How old the count may be when somebody looks."""
@@ -50,13 +53,15 @@ class Point:
 class Overview:
     """A period in figures, beside those of the one `before` it. `complete` is False while older hours are counted.
 
-    `places` are whole channels and `modes` are kept to no channel, the busiest first.
+    `channels` are all in which was asked, with the questions of each; `places` are the figures of the first `BUSIEST`
+    of them. `modes` are kept to no channel. The busiest come first.
     """
 
     period: Period
     figures: Figures
     before: Figures
     points: tuple[Point, ...]
+    channels: tuple[tuple[Place, int], ...]
     places: tuple[tuple[Place, Figures], ...]
     modes: tuple[tuple[Place, Figures], ...]
     complete: bool = True
@@ -129,11 +134,21 @@ class TallyService:
 
     async def _summed(self, period: Period, window: Window, place: Place) -> Overview:
         """The figures as the table has them; summed up on a thread, since there may be half a million answers."""
-        start, end = window
-        length, by_day = period.steps * period.step, period.step == DAY
+        (start, end), length, by_day = window, period.steps * period.step, period.step == DAY
         current = await self._tallies.between(start, end, by_day=by_day, place=place)
         before = await self._tallies.between(start - length, end - length, by_day=by_day, place=place)
-        return await asyncio.to_thread(_overview, period, start, current, before)
+        channels, busiest = await self._tallies.channels(start, end, by_day=by_day, place=place, most=BUSIEST)
+        return await asyncio.to_thread(
+            lambda: Overview(
+                period=period,
+                figures=figures_of(current),
+                before=figures_of(before),
+                points=_points(period, start, current),
+                channels=tuple(channels),
+                places=_busiest(busiest, lambda at: Place(at.platform, at.workspace, at.channel)),
+                modes=_busiest(current, lambda at: Place(mode=at.mode)),
+            )
+        )
 
     async def _freshen(self) -> bool:
         """Sees to it that the count is fresh, within reason; gives whether it is."""
@@ -151,36 +166,22 @@ class TallyService:
             _log.warning("what was asked was not counted: %s", error)
 
 
-def _overview(period: Period, start: datetime, current: list[Tally], before: list[Tally]) -> Overview:
-    places = _grouped(current, lambda tally: tally.place)
-    return Overview(
-        period=period,
-        figures=figures_of(current),
-        before=figures_of(before),
-        points=_points(period, start, _grouped(current, lambda tally: tally.start)),
-        places=_busiest(places, lambda at: Place(at.platform, at.workspace, at.channel)),
-        modes=_busiest(places, lambda at: Place(mode=at.mode)),
-    )
-
-
-def _points(period: Period, start: datetime, moments: dict[datetime, list[Tally]]) -> tuple[Point, ...]:
+def _points(period: Period, start: datetime, tallies: list[Tally]) -> tuple[Point, ...]:
     floor = hour_of if period.step == HOUR else day_of
     groups: dict[datetime, list[Tally]] = {start + step * period.step: [] for step in range(period.steps)}
-    for moment, tallies in moments.items():
-        groups[floor(moment)] += tallies
+    for moment, group in _grouped(tallies, lambda tally: tally.start).items():
+        groups[floor(moment)] += group
     return tuple(Point(when, figures_of(group)) for when, group in groups.items())
 
 
-def _busiest(places: dict[Place, list[Tally]], within: Callable[[Place], Place]) -> tuple[tuple[Place, Figures], ...]:
+def _busiest(tallies: list[Tally], within: Callable[[Place], Place]) -> tuple[tuple[Place, Figures], ...]:
     """The figures of larger places, the busiest first."""
-    groups: dict[Place, list[Tally]] = {}
-    for place, tallies in places.items():
-        groups.setdefault(within(place), []).extend(tallies)
+    groups = _grouped(tallies, lambda tally: within(tally.place))
     summed = [(place, figures_of(group)) for place, group in groups.items()]
     return tuple(sorted(summed, key=lambda found: found[1].questions, reverse=True))
 
 
-def _grouped(tallies: Iterable[Tally], of: Callable[[Tally], T]) -> dict[T, list[Tally]]:
+def _grouped(tallies: list[Tally], of: Callable[[Tally], T]) -> dict[T, list[Tally]]:
     groups: dict[T, list[Tally]] = {}
     for tally in tallies:
         groups.setdefault(of(tally), []).append(tally)

@@ -23,7 +23,6 @@ from core.storage.models import (
     MessageRow,
     SessionRow,
     SpendingRow,
-    TallyRow,
     ToolCallRow,
     TraceRow,
 )
@@ -61,7 +60,7 @@ class DemoMonth:
         return await self._database.transact(store)
 
     async def remove(self) -> int:
-        """Takes everything of the workspace away, figures and costs too; gives the number of messages."""
+        """Takes everything of the workspace away, costs too; gives the number of messages."""
         return await self._database.transact(_remove)
 
 
@@ -69,7 +68,6 @@ def _remove(db: Session) -> int:
     ours = select(SessionRow.id).where(SessionRow.workspace == DEMO)
     count = db.scalar(select(func.count()).where(MessageRow.session_id.in_(ours))) or 0
     db.execute(delete(SessionRow).where(SessionRow.workspace == DEMO))
-    db.execute(delete(TallyRow).where(TallyRow.workspace == DEMO))
     db.execute(delete(ChannelSettingsRow).where(ChannelSettingsRow.workspace == DEMO))
     db.execute(delete(SpendingRow).where(_ours()))
     return count

@@ -217,11 +217,14 @@ class SpendingRow(Base):
 
 
 class TallyRow(Base):
-    """Questions of an hour or a day at one place, counted; `first_text`, `whole` and `people` as `Tally` has them."""
+    """Questions of an hour or a day at one place, counted; `first_text`, `whole` and `people` as `Tally` has them.
+
+    The `span` says of what: `hour` and `day` of a channel, `platform hour` and `platform day` of all its channels.
+    """
 
     __tablename__ = "tallies"
 
-    span: Mapped[str] = mapped_column(String(4), primary_key=True)
+    span: Mapped[str] = mapped_column(String(20), primary_key=True)
     start: Mapped[datetime] = mapped_column(primary_key=True)
     platform: Mapped[str] = mapped_column(String(20), primary_key=True)
     workspace: Mapped[str] = mapped_column(String(64), primary_key=True)

@@ -15,6 +15,7 @@ from core.domain.tally import (
     Place,
     Tally,
     bucket_of,
+    day_of,
     merged,
     person_mark,
 )
@@ -47,7 +48,7 @@ def test_people_count_once_however_often_and_wherever_they_ask(hours: list[tuple
     tallies = [Tally(AT, place, people=marks_of(people)) for place, people in hours]
     expected = len(set().union(*(people for _, people in hours)))
     assert figures_of(tallies).people == expected
-    assert figures_of(merged(tallies, AT)).people == expected
+    assert figures_of(merged(tallies, lambda tally: (AT, tally.place))).people == expected
 
 
 def test_same_name_in_another_workspace_is_another_person() -> None:
@@ -58,7 +59,9 @@ def test_same_name_in_another_workspace_is_another_person() -> None:
 def test_hours_are_merged_by_place() -> None:
     first = Tally(AT, HERE, questions=2, answered=1, uncovered=1, tokens=10, whole=b"\1\2")
     second = Tally(AT.replace(hour=10), HERE, questions=1, answered=1, whole=b"\3")
-    [here, there] = merged([first, Tally(AT, THERE, questions=5), second], AT.replace(hour=0))
+    [here, there] = merged(
+        [first, Tally(AT, THERE, questions=5), second], lambda tally: (day_of(tally.start), tally.place)
+    )
     assert (here.place, here.questions, here.answered, here.tokens, here.whole) == (HERE, 3, 2, 10, b"\1\2\3")
     assert (there.place, there.questions) == (THERE, 5)
 

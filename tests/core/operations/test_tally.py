@@ -5,17 +5,17 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from core.domain.channels import Feedback, Verdict
 from core.domain.conversation import Answer, Mode, ModelCall, Question, SessionKey, Trace
 from core.domain.tally import Figures, Period, Place
-from core.operations.tally import TallyService
+from core.operations.tally import BUSIEST, TallyService
 from core.storage.engine import Database
-from core.storage.models import MessageRow
+from core.storage.models import MessageRow, TallyRow
 from core.storage.reviews import Reviews
 from core.storage.sessions import Sessions
-from core.storage.tally import Tallies
+from core.storage.tally import WHOLE, Tallies
 from core.storage.turns import Turns
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
@@ -148,6 +148,33 @@ async def test_busiest_channel_comes_first(tally: TallyService, ask: Asking) -> 
     overview = await tally.overview(Period.WEEK)
     assert [(place.channel, found.questions) for place, found in overview.places] == [("help", 2), ("C1", 1)]
     assert [(place.mode, found.questions) for place, found in overview.modes] == [(Mode.AGENT, 3)]
+
+
+async def test_figures_are_given_of_the_busiest_channels_and_the_questions_of_all(
+    tally: TallyService, ask: Asking
+) -> None:
+    for number in range(BUSIEST + 2):
+        await ask(NOW, session=SessionKey("slack", "T1", f"C{number:02}", "1.0"))
+    await ask(NOW, session=DISCORD)
+    await ask(NOW, session=DISCORD)
+    await tally.catch_up()
+    for period in Period:
+        overview = await tally.overview(period)
+        assert overview.channels[0] == (Place("discord", "G1", "help"), 2)
+        assert sum(questions for _, questions in overview.channels) == overview.figures.questions == BUSIEST + 4
+        assert [place for place, _ in overview.places] == [place for place, _ in overview.channels[:BUSIEST]]
+
+
+async def test_what_was_counted_by_channel_alone_is_counted_anew(
+    database: Database, tally: TallyService, ask: Asking
+) -> None:
+    """As the version before did, and may do beside this one."""
+    for days_ago in (0, 1, 8):
+        await ask(NOW - timedelta(days=days_ago))
+    await tally.catch_up()
+    async with database.begin() as db:
+        await db.execute(delete(TallyRow).where(TallyRow.span.in_(WHOLE.values())))
+    assert (await figures(tally, Period.MONTH)).questions == 3
 
 
 async def test_who_looks_sees_what_was_just_asked(tally: TallyService, ask: Asking, clock: Clock) -> None:
