@@ -41,7 +41,8 @@ Read by `docker compose`, from the environment or `.env`; `docker-compose.yml` s
 | variable | default | |
 |---|---|---|
 | `ASSISTANT_IMAGE` | `mlops-assistant:local` | image to run; a deployment names it by its digest |
-| `PORT` | `8000` | port on 127.0.0.1; with `deploy/compose.scale.yml` the first of those up to `LAST_PORT` (`8009`) |
+| `PORT` | `8000` | port on 127.0.0.1 |
+| `PORTS` | `PORT`, or `8000-8009` | with `deploy/compose.scale.yml`: a port for each replica |
 | `COMPOSE_PROFILES` | | comma-separated: `tls` (Caddy), `observe` (Prometheus, Grafana), `local-llm` (Ollama) |
 | `DOMAIN` | | name that Caddy fetches a certificate for |
 | `GRAFANA_PORT` | `3000` | port of Grafana on 127.0.0.1 |

