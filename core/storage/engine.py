@@ -5,6 +5,8 @@ Comes in: an SQLAlchemy address. Goes out: `Database.begin()`, one transaction t
 """
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, nullcontext
@@ -26,6 +28,9 @@ UNDEFINED_TABLE = "42P01"
 """Of Postgres."""
 
 PRAGMAS = ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL")
+
+SUBSECONDS_SINCE = (3, 42)
+"""The SQLite that knows `unixepoch('subsec')`: from Python 3.12 on, DBOS has it in its tables without asking."""
 
 THREADS = 4
 """For transactions that run as a whole; on SQLite one of them writes at a time."""
@@ -73,6 +78,8 @@ def create_direct_engine(url: str, *, patience: float = BUSY_SECONDS) -> Engine:
         connection.isolation_level = "IMMEDIATE"
         for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
+        if sqlite3.sqlite_version_info < SUBSECONDS_SINCE:
+            connection.create_function("unixepoch", 1, lambda _: time.time())
 
     return engine
 

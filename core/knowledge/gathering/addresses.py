@@ -105,12 +105,11 @@ def resolve(host: str, port: int, *, internal: bool) -> list[Place]:
 
 def refusal(address: str, *, internal: bool) -> str:
     """Why nothing is fetched from an IP address; empty when it may be."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    for meant in _meanings(ip):
-        if meant.is_multicast or any(meant in network for network in NEVER):
-            return "an address that is never fetched from."
-        if not internal and not meant.is_global:
-            return "an address of a private network. Mark the source as internal if that is meant."
+    meanings = _meanings(ipaddress.ip_address(address.partition("%")[0]))
+    if any(meant.is_multicast or any(meant in network for network in NEVER) for meant in meanings):
+        return "an address that is never fetched from."
+    if not internal and not all(meant.is_global for meant in meanings):
+        return "an address of a private network. Mark the source as internal if that is meant."
     return ""
 
 
