@@ -205,7 +205,7 @@ async def _backups(settings: Settings) -> str:
     async with _opened(settings) as database:
         latest = await Audit(database).latest(1, action=BACKED_UP)
     if not latest:
-        return "none was made yet: `mlops-assistant backup` makes one"
+        return "none was made yet: `mlops-assistant backup FOLDER` makes one"
     made = f"the latest is of {latest[0].at:%Y-%m-%d %H:%M} UTC"
     if now() - latest[0].at > OLD_BACKUP:
         raise ConfigurationError(f"There is none of the last two days: {made}. See docs/runbooks/BackupOld.md.")
