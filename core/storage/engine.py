@@ -79,9 +79,13 @@ def create_direct_engine(url: str, *, patience: float = BUSY_SECONDS) -> Engine:
         for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
         if sqlite3.sqlite_version_info < SUBSECONDS_SINCE:
-            connection.create_function("unixepoch", 1, lambda _: time.time())
+            connection.create_function("unixepoch", 1, _unixepoch)
 
     return engine
+
+
+def _unixepoch(_: str) -> float:
+    return time.time()
 
 
 class Database:
