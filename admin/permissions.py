@@ -17,7 +17,7 @@ from nicegui import ui
 from core.domain.people import Role, User, acting_as
 from core.operations.people import People
 
-REFUSED = "You may look at this, not change it. Ask an owner of this console for the role of {role}."
+REFUSED = "This takes the role of {role}; nothing was done. Ask an owner of this console for it."
 
 ENDED = "Your session has ended; nothing was changed. Load the page again to log in."
 

@@ -9,6 +9,7 @@ from typing import Any
 from nicegui import ui
 
 from admin.components.confirm import confirm
+from admin.components.dialog import titled_dialog
 from admin.components.moments import moment
 from admin.components.once import show_once
 from admin.components.status import StatusLine
@@ -111,8 +112,7 @@ class KeyForm:
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
-        with ui.dialog().props("no-backdrop-dismiss") as self._dialog, ui.element("div").classes("dialog form"):
-            ui.label("Make a key").classes("section-title").props("role=heading aria-level=2")
+        with titled_dialog("Make a key", form=True) as self._dialog:
             with ui.element("div").classes("pair"):
                 self._name = ui.input("Name", placeholder="the program that uses it").classes("field").mark("key-name")
                 self._name.props("outlined stack-label maxlength=64")

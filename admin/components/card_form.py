@@ -12,7 +12,7 @@ from nicegui import ui
 from admin.components.reindex import how_far
 from admin.components.status import StatusLine
 from admin.permissions import editing
-from core.answering.cards import LONGEST_QUESTION, LONGEST_TEXT, REVIEW_AFTER
+from core.answering.cards import LONGEST_QUESTION, REVIEW_AFTER
 from core.bootstrap import Services
 from core.domain.gaps import Card, Gap
 from core.domain.knowledge import Progress
@@ -43,7 +43,7 @@ class CardForm:
         with ui.element("div").classes("form card-form"):
             self._question = ui.input("Question", value=card.question if card else asked)
             self._text = ui.textarea("Answer, in Markdown", value=card.text if card else "")
-            self._text.props(f"autogrow input-style='min-height: 9rem' maxlength={LONGEST_TEXT}")
+            self._text.props("autogrow input-style='min-height: 9rem'")
             self._review = ui.input("To be reviewed on", value=review.isoformat()).props("type=date")
             for field, name in ((self._question, "question"), (self._text, "text"), (self._review, "review")):
                 field.props("outlined stack-label").classes("field").mark(f"card-{name}")
@@ -60,7 +60,7 @@ class CardForm:
             if self._card is None:
                 self._card = await cards.write(*typed, self._gap_id)
             else:
-                self._card = await cards.change(self._card.id, *typed)
+                self._card = await cards.change(self._card, *typed)
             run = await cards.index(self._card, self._tell)
             if await cards.is_found(self._card):
                 self._status.succeed(FOUND)

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 from nicegui import ui
 
+from admin.components.dialog import titled_dialog
 from admin.permissions import still_may
 
 
 async def confirm(title: str, sentences: Sequence[str], action: str) -> bool:
     """Opens a dialog and waits for the answer; closing it in any other way is a no."""
-    with ui.dialog() as dialog, ui.element("div").classes("dialog"):
-        ui.label(title).classes("section-title").props("role=heading aria-level=2")
+    with titled_dialog(title) as dialog:
         for sentence in sentences:
             ui.label(sentence)
         with ui.element("div").classes("dialog-foot"):

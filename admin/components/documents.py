@@ -9,9 +9,9 @@ from urllib.parse import quote, urlencode
 
 from nicegui import events, ui
 
+from admin.addresses import show_address
 from admin.catalogue import Catalogue
 from admin.components.moments import count
-from admin.guard import MOUNT
 from admin.theme import empty
 from core.domain.knowledge import Document
 from core.storage.library import Library
@@ -33,7 +33,7 @@ class Wanted:
     def address(self) -> str:
         """The page's address, so that it can be shared."""
         query = {name: value for name in ("q", "source", "product") if (value := getattr(self, name))}
-        return f"{MOUNT}/knowledge{'?' if query else ''}{urlencode(query)}"
+        return f"/knowledge{'?' if query else ''}{urlencode(query)}"
 
     def filters(self, document: Document) -> bool:
         """Whether a document passes the filters."""
@@ -112,7 +112,7 @@ class DocumentList:
         self._wanted.limit = STEP
         for name, value in changed.items():
             setattr(self._wanted, name, value)
-        ui.navigate.history.replace(self._wanted.address)
+        show_address(self._wanted.address)
         await self._listing.refresh()
 
 

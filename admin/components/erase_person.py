@@ -1,6 +1,6 @@
 """The button that removes everything of a person, after it said what that is.
 
-Comes in: a platform, a person's id there, and what to do afterwards. Only owners may.
+Comes in: a platform, a person's id there, and what to do afterwards with the sentence on what went. Only owners may.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,9 +11,10 @@ from admin.components.confirm import confirm
 from admin.components.moments import count
 from admin.components.places import PLATFORMS
 from admin.components.status import StatusLine
-from admin.permissions import owning
+from admin.permissions import may, owning
 from core.bootstrap import Services
 from core.domain.history import Erased
+from core.domain.people import Role
 from core.errors import AssistantError
 
 
@@ -21,7 +22,12 @@ class ErasePerson:
     """Call `show` where the button is to stand."""
 
     def __init__(
-        self, services: Services, platform: str, person: str, erased: Callable[[], Awaitable[None]], status: StatusLine
+        self,
+        services: Services,
+        platform: str,
+        person: str,
+        erased: Callable[[str], Awaitable[None]],
+        status: StatusLine,
     ) -> None:
         self._services = services
         self._platform = platform
@@ -30,9 +36,9 @@ class ErasePerson:
         self._status = status
 
     def show(self) -> None:
-        """The button."""
+        """The button, to owners."""
         button = ui.button(f"Erase everything of {self._person}", icon="person_remove", on_click=self._erase)
-        button.props("flat no-caps").classes("quiet").mark("erase-person")
+        button.props("flat no-caps").classes("quiet").mark("erase-person").set_visibility(may(Role.OWNER))
 
     @owning
     async def _erase(self) -> None:
@@ -50,8 +56,7 @@ class ErasePerson:
         except AssistantError as error:
             self._status.fail(error.said)
             return
-        self._status.succeed(f"Erased of {self._person}: {said(gone)}.")
-        await self._erased()
+        await self._erased(f"Erased of {self._person}: {said(gone)}.")
 
 
 def said(erased: Erased) -> str:

@@ -13,9 +13,10 @@ from admin.components.scores import SHOWN, metrics_view
 from admin.components.status import StatusLine
 from admin.components.trend import trend
 from admin.components.versions import UNMEASURED, name_of
-from admin.permissions import editing
+from admin.permissions import editing, may
 from core.bootstrap import Services
 from core.domain.knowledge import IndexVersion, Progress, Stage
+from core.domain.people import Role
 from core.errors import AssistantError
 from core.knowledge.evaluation.scoring import Metric, Scores
 from core.storage.measurements import Measured
@@ -48,6 +49,7 @@ class Evaluations:
                 self._version.props("outlined stack-label dense options-dense")
                 self._run = ui.button("Evaluate now", icon="speed", on_click=self.evaluate)
                 self._run.props("unelevated no-caps").set_enabled(bool(versions))
+                self._run.set_visibility(may(Role.EDITOR))
             self._bar = ui.linear_progress(0, show_value=False, size="6px")
             self._bar.props('rounded aria-label="Progress of the evaluation"').set_visibility(False)
             self._status = StatusLine()

@@ -10,12 +10,14 @@ from typing import Any
 
 from nicegui import ui
 
+from admin.components.dialog import titled_dialog
 from admin.components.sources import local_address
 from admin.components.status import StatusLine
-from admin.permissions import editing
+from admin.permissions import editing, may
 from core.bootstrap import Services
 from core.domain.conversation import Answer
 from core.domain.golden import GoldenQuestion, Origin
+from core.domain.people import Role
 from core.errors import AssistantError
 
 NEEDS = {"any": "Each of them answers it alone", "all": "It takes all of them together"}
@@ -39,9 +41,8 @@ class GoldenForm:
         self._question = question
         self._origin = origin
         start = question or GoldenQuestion("", text, tuple(pages))
-        with ui.dialog().props("no-backdrop-dismiss") as self._dialog, ui.element("div").classes("dialog form"):
-            title = "Change a golden question" if question else "Add a golden question"
-            ui.label(title).classes("section-title").props("role=heading aria-level=2")
+        title = "Change a golden question" if question else "Add a golden question"
+        with titled_dialog(title, form=True) as self._dialog:
             self._fields(start)
             self._status = StatusLine()
             with ui.element("div").classes("dialog-foot"):
@@ -131,7 +132,7 @@ class GoldenMaker:
         with ui.element("div").classes("golden-maker"):
             self._status = StatusLine()
             button = ui.button("Make this a golden question", icon="star_outline", on_click=self.make)
-            button.props("flat no-caps").classes("quiet")
+            button.props("flat no-caps").classes("quiet").set_visibility(may(Role.EDITOR))
 
     async def make(self) -> None:
         """Opens the form with the question, and the pages that its answer cited if it was covered."""

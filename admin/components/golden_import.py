@@ -5,6 +5,8 @@ Comes in: a file from the browser. Goes out: a sentence on what was taken, or no
 
 from nicegui import events, ui
 
+from admin.components.dialog import titled_dialog
+from admin.components.file_field import file_field
 from admin.components.moments import count
 from admin.components.status import StatusLine
 from admin.permissions import editing
@@ -28,17 +30,15 @@ class GoldenImport:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        with ui.dialog() as self._dialog, ui.element("div").classes("dialog form"):
-            ui.label("Import golden questions").classes("section-title").props("role=heading aria-level=2")
+        with titled_dialog("Import golden questions", form=True) as self._dialog:
             ui.label(FORMAT).classes("muted")
-            field = ui.upload(
-                label="Drop a file here, or press + to choose one",
-                auto_upload=True,
-                max_file_size=FILE_BYTES,
+            file_field(
+                "Drop a file here",
+                "Choose a file",
+                largest=FILE_BYTES,
                 on_upload=self._take,
                 on_rejected=lambda: self._status.fail(f"The file is larger than {FILE_BYTES // 2**20} MB. Split it."),
             )
-            field.classes("upload").props("flat bordered")
             self._status = StatusLine()
             self._refused = ui.element("ul").classes("refused")
             self._refused.set_visibility(False)
@@ -54,6 +54,7 @@ class GoldenImport:
     @editing
     async def _take(self, event: events.UploadEventArguments) -> None:
         raw = await event.file.read()
+        self._refused.set_visibility(False)
         try:
             done = await self._services.questionnaire.take(event.file.name, raw.decode("utf-8-sig"))
         except UnicodeDecodeError:

@@ -15,10 +15,11 @@ from admin.components.golden import GoldenForm
 from admin.components.golden_import import GoldenImport
 from admin.components.moments import count
 from admin.components.status import StatusLine
-from admin.permissions import editing
+from admin.permissions import editing, may
 from admin.theme import empty
 from core.bootstrap import Services
 from core.domain.golden import GoldenFilter, GoldenQuestion, Origin
+from core.domain.people import Role
 from core.errors import AssistantError
 
 STEP = 25
@@ -67,8 +68,9 @@ class GoldenList:
     async def show(self) -> None:
         """Builds all of it."""
         with ui.element("div").classes("actions"):
-            ui.button("Add a question", icon="add", on_click=self.add).props("unelevated no-caps")
-            ui.button("Import", icon="upload", on_click=self.take).props("outline no-caps")
+            if may(Role.EDITOR):
+                ui.button("Add a question", icon="add", on_click=self.add).props("unelevated no-caps")
+                ui.button("Import", icon="upload", on_click=self.take).props("outline no-caps")
             ui.button("Export", icon="download", on_click=self.export).props("outline no-caps")
         self._status = StatusLine()
         styles = {style: style for style in await self._questionnaire.styles()}
@@ -133,6 +135,8 @@ class GoldenList:
             with ui.element("div").classes("source-text"):
                 ui.label(question.question).classes("row-title clamped")
                 _facts(question)
+            if not may(Role.EDITOR):
+                return
             with ui.element("div").classes("actions"):
                 edit = ui.button(icon="edit", on_click=partial(self._edit, question)).classes("quiet")
                 edit.props("flat round title=Change").props["aria-label"] = f"Change {question.id}"

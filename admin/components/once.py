@@ -5,11 +5,12 @@ Comes in: the secret and what it is for. Goes out: nothing; it is gone once the 
 
 from nicegui import ui
 
+from admin.components.dialog import titled_dialog
+
 
 async def show_once(title: str, secret: str, advice: str) -> None:
     """Opens the dialog and waits until it is closed by its button."""
-    with ui.dialog().props("persistent") as dialog, ui.element("div").classes("dialog"):
-        ui.label(title).classes("section-title").props("role=heading aria-level=2")
+    with titled_dialog(title, stays=True) as dialog:
         ui.label(secret).classes("secret").mark("secret")
         ui.label(advice)
         with ui.element("div").classes("dialog-foot"):

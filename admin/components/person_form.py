@@ -7,6 +7,7 @@ from typing import Any
 
 from nicegui import ui
 
+from admin.components.dialog import titled_dialog
 from admin.components.status import StatusLine
 from admin.permissions import owning
 from core.bootstrap import Services
@@ -21,8 +22,7 @@ class PersonForm:
 
     def __init__(self, services: Services) -> None:
         self._people = services.people
-        with ui.dialog().props("no-backdrop-dismiss") as self._dialog, ui.element("div").classes("dialog form"):
-            ui.label("Add a person").classes("section-title").props("role=heading aria-level=2")
+        with titled_dialog("Add a person", form=True) as self._dialog:
             with ui.element("div").classes("pair"):
                 self._name = ui.input("Name", placeholder="what they log in with").classes("field").mark("person-name")
                 self._name.props("outlined stack-label maxlength=64 autocapitalize=none")

@@ -7,10 +7,11 @@ from nicegui import ui
 
 from admin.components.moments import dollars, span
 from admin.components.status import StatusLine
-from admin.permissions import editing
+from admin.permissions import editing, may
 from core.answering.replay import Replay
 from core.bootstrap import Services
 from core.domain.conversation import Answer
+from core.domain.people import Role
 from core.errors import AssistantError
 
 
@@ -25,6 +26,7 @@ class ReplayButton:
         """The button, and room for what it brings."""
         self._button = ui.button("Replay", icon="replay", on_click=self._replay)
         self._button.props("flat no-caps title='Answer this question again, as it would be now'").classes("quiet")
+        self._button.set_visibility(may(Role.EDITOR))
 
     def show_outcome(self) -> None:
         """Where the outcome stands."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from nicegui import ui
 
+from admin.components.dialog import titled_dialog
 from admin.components.schedule import times_in_words
 from admin.components.status import StatusLine
 from admin.permissions import editing
@@ -61,8 +62,7 @@ class SourceForm:
         self._source = source
         start = source or Source("", SourceKind.PAGE)
         title = f"Change “{source.name}”" if source else "Add a source"
-        with ui.dialog().props("no-backdrop-dismiss") as self._dialog, ui.element("div").classes("dialog form"):
-            ui.label(title).classes("section-title").props("role=heading aria-level=2")
+        with titled_dialog(title, form=True) as self._dialog:
             self._fields(start)
             self._status = StatusLine()
             self._foot()

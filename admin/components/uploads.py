@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from nicegui import events, ui
 
+from admin.components.file_field import file_field
 from admin.permissions import editing
 from core.bootstrap import Services
 from core.domain.knowledge import Source
@@ -21,15 +22,14 @@ class Uploads:
         self._services = services
         self._source = source
         self._stored = stored
-        field = ui.upload(
-            label="Drop files here, or press + to choose them",
+        file_field(
+            "Drop files here",
+            "Choose files",
             multiple=True,
-            auto_upload=True,
-            max_file_size=UPLOAD_BYTES,
+            largest=UPLOAD_BYTES,
             on_upload=self._take,
             on_rejected=lambda: self._result("A file", f"It is larger than {UPLOAD_BYTES // 2**20} MB.", well=False),
         )
-        field.classes("upload").props("flat bordered")
         kinds = "Markdown, text, HTML, reST, PDF and notebooks; a file of the same name takes the place of the old one."
         ui.label(kinds).classes("muted")
         self._results = ui.element("div").classes("results").props("aria-live=polite")

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from nicegui import events, ui
 
+from admin.addresses import show_address
 from admin.components.loading import load
 from admin.components.moments import moment
 from admin.pages.people import refused
@@ -38,6 +39,10 @@ KINDS = {
     "key": "Keys",
     "demo": "Demo",
 }
+
+
+LONG = 600
+"""Characters of a value that are shown at once."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ class ChangeList:
 
     async def _look(self, name: str, event: events.ValueChangeEventArguments[Any]) -> None:
         self._view = replace(self._view, **{name: (event.value or "").strip(), "before": ""})
-        ui.navigate.history.replace(self._view.address)
+        show_address(self._view.address)
         await self._listing.refresh()
 
     async def _news(self) -> None:
@@ -150,8 +155,13 @@ def _value(values: Mapping[str, Any], name: str, word: str) -> None:
     if name in values:
         value = values[name]
         listed = cast("list[object]", value) if isinstance(value, list) else [value]
-        said = ", ".join(_word(each) for each in listed)
-        ui.label(f"{word} {said or 'empty'}").classes("verbatim")
+        said = ", ".join(_word(each) for each in listed) or "empty"
+        if len(said) <= LONG:
+            ui.label(f"{word} {said}").classes("verbatim")
+        else:
+            ui.label(f"{word} {said[:LONG].rstrip()} …").classes("verbatim")
+            with ui.expansion(f"All {len(said):,} characters").classes("tools"):
+                ui.label(said).classes("verbatim")
 
 
 def _word(value: object) -> str:

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from nicegui import ui
 
+from admin.addresses import show_address
 from admin.components.card_form import CardForm
 from admin.components.confirm import confirm
 from admin.components.loading import load
@@ -41,7 +42,7 @@ def add_pages(services: Services) -> None:
             heading("A new card", "It is indexed at once and then cited like a page.")
 
             async def saved(card: Card) -> None:
-                ui.navigate.history.replace(f"/cards/{card.id}")
+                show_address(f"/cards/{card.id}")
 
             CardForm(services, saved)
 

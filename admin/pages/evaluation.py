@@ -4,12 +4,12 @@ from urllib.parse import quote, urlencode
 
 from nicegui import ui
 
+from admin.addresses import show_address
 from admin.components.evaluations import Evaluations
 from admin.components.golden_list import GoldenList, Wanted
 from admin.components.loading import load
 from admin.components.moments import count, moment
 from admin.components.scores import metrics_view, outcomes_of
-from admin.guard import MOUNT
 from admin.theme import empty, frame, heading, section
 from core.bootstrap import Services
 from core.knowledge.evaluation.scoring import SHOWN, Outcome, Scores
@@ -29,7 +29,7 @@ def add_pages(services: Services) -> None:
 
         def moved() -> None:
             query = {name: value for name, value in vars(wanted).items() if value}
-            ui.navigate.history.replace(f"{MOUNT}/evaluation{'?' if query else ''}{urlencode(query)}")
+            show_address(f"/evaluation{'?' if query else ''}{urlencode(query)}")
 
         with frame("Evaluation", "Evaluation"):
             heading("Evaluation", "Questions whose answers are known, and how well each index version finds them.")

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from nicegui import events, ui
 
+from admin.addresses import show_address
 from admin.components.loading import load
 from admin.components.moments import count, moment
 from admin.components.weeks import weeks_view
@@ -113,7 +114,7 @@ class GapList:
 
     async def _anew(self) -> None:
         self._after = None
-        ui.navigate.history.replace(self._address())
+        show_address(self._address())
         await self._refresh()
 
     def _address(self, **more: str) -> str:

@@ -1,7 +1,6 @@
 """The state of every part, measured again every few seconds while somebody looks, and a report for those who help."""
 
 import asyncio
-from urllib.parse import quote
 
 from fastapi import Response
 from nicegui import app, ui
@@ -53,7 +52,7 @@ async def _all(services: Services) -> None:
     stock = ui.element("div").classes("parts")
     with section("Report a fault"):
         ui.label("Health, versions, settings and the last lines of the log; no secret stands in it.")
-        ui.link("Download the report", f"/admin{quote(REPORT)}").classes("action").props("download")
+        ui.link("Download the report", REPORT).classes("action").props("download")
 
     async def measure() -> None:
         health = await services.health.measure()

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from nicegui import events, ui
 
+from admin.addresses import show_address
 from admin.components.breakdown import by_channel, by_mode, in_numbers
 from admin.components.concerns import ConcernList
 from admin.components.loading import load
@@ -15,7 +16,6 @@ from admin.components.measures import BEFORE
 from admin.components.places import place_name
 from admin.components.status import StatusLine
 from admin.components.tiles import Tiles
-from admin.guard import HOME
 from admin.theme import empty, frame, heading, section
 from core.bootstrap import Services
 from core.domain.conversation import Mode
@@ -52,7 +52,7 @@ class View:
     def address(self) -> str:
         """The page's address, so that it can be shared."""
         query = {"period": self.period.value, **{k: str(v) for k, v in vars(self.place).items() if v}}
-        return f"{HOME}?{urlencode(query)}"
+        return f"/overview?{urlencode(query)}"
 
 
 def add_pages(services: Services) -> None:
@@ -171,7 +171,7 @@ class OverviewPanel:
 
     async def _switch(self, view: View) -> None:
         self._view = view
-        ui.navigate.history.replace(view.address)
+        show_address(view.address)
         await self.look()
 
 

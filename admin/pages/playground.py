@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 
 from nicegui import events, ui
 
+from admin.addresses import show_address
 from admin.components.answer import question_view
 from admin.components.turn import Turn
-from admin.guard import MOUNT
 from admin.permissions import asking
 from admin.theme import frame, heading
 from core.bootstrap import Services
@@ -132,7 +132,7 @@ class Playground:
 
     def _remember(self, event: events.ValueChangeEventArguments[str]) -> None:
         """Keeps who is to answer in the address, so that reloading asks the same."""
-        ui.navigate.history.replace(f"{MOUNT}/playground?{urlencode({'mode': event.value})}")
+        show_address(f"/playground?{urlencode({'mode': event.value})}")
 
 
 def _bring_up(element: ui.element) -> None:

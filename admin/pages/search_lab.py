@@ -6,11 +6,11 @@ from urllib.parse import quote, urlencode
 
 from nicegui import events, ui
 
+from admin.addresses import show_address
 from admin.catalogue import Catalogue
 from admin.components.loading import load
 from admin.components.moments import span
 from admin.components.versions import name_of
-from admin.guard import MOUNT
 from admin.theme import empty, frame, heading, section
 from core.answering.lab import Experiment
 from core.bootstrap import Services
@@ -41,7 +41,7 @@ class Wanted:
     def address(self) -> str:
         """The page's address, so that it can be shared."""
         query = {each.name: value for each in fields(self) if (value := getattr(self, each.name))}
-        return f"{MOUNT}/knowledge/search{'?' if query else ''}{urlencode(query)}"
+        return f"/knowledge/search{'?' if query else ''}{urlencode(query)}"
 
     @property
     def scope(self) -> Scope:
@@ -118,7 +118,7 @@ class SearchLabView:
         select.props(f'outlined dense options-dense aria-label="{label}"').mark(f"lab-{name}")
 
     async def _again(self) -> None:
-        ui.navigate.history.replace(self._wanted.address)
+        show_address(self._wanted.address)
         await self._found.refresh()
 
 

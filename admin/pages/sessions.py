@@ -3,13 +3,13 @@
 from fastapi import Request
 from nicegui import ui
 
+from admin.addresses import show_address
 from admin.components.erase_person import ErasePerson
 from admin.components.loading import load
 from admin.components.session_filter import FilterBar
 from admin.components.session_row import session_row
 from admin.components.status import StatusLine
 from admin.exports import FORMATS, LIST_EXPORT
-from admin.guard import MOUNT
 from admin.session_filters import View, read_view
 from admin.theme import empty, frame, heading
 from core.bootstrap import Services
@@ -58,7 +58,7 @@ class SessionList:
 
     async def _go(self, view: View) -> None:
         self._view = view
-        ui.navigate.history.replace(view.address(f"{MOUNT}/sessions"))
+        show_address(view.address("/sessions"))
         await self._listing.refresh()
 
     async def _look_again(self) -> None:
@@ -96,8 +96,11 @@ class SessionList:
             for kind, form in FORMATS.items():
                 ui.link(form.name, View(wanted).address(f"{LIST_EXPORT}.{kind}")).classes("action").props("download")
             if wanted.person and wanted.platform:
-                show = self._listing.refresh
-                ErasePerson(self._services, wanted.platform, wanted.person, show, self._status).show()
+                ErasePerson(self._services, wanted.platform, wanted.person, self._erased, self._status).show()
+
+    async def _erased(self, told: str) -> None:
+        self._status.succeed(told)
+        await self._listing.refresh()
 
     def _pager(self, found: Listing) -> None:
         if not (found.newer or found.older):

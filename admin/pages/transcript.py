@@ -13,11 +13,12 @@ from admin.components.replayed import ReplayButton
 from admin.components.status import StatusLine
 from admin.components.trace import feedback_view, trace_view
 from admin.exports import FORMATS, SESSION_EXPORT
-from admin.permissions import owning
+from admin.permissions import may, owning
 from admin.theme import empty, frame, heading
 from core.bootstrap import Services
 from core.domain.conversation import Answer, Session, Status
 from core.domain.history import Line
+from core.domain.people import Role
 from core.errors import AssistantError
 
 TURNS = 30
@@ -58,11 +59,12 @@ class Transcript:
 
     async def show(self) -> None:
         """Builds all of it."""
-        self._head()
-        self._status = StatusLine()
-        self._state = await self._services.transcripts.state(self._session.id)
-        await self._lines()
-        ui.timer(EVERY, self._look_again)
+        with ui.element("div").classes("stack") as self._whole:
+            self._head()
+            self._status = StatusLine()
+            self._state = await self._services.transcripts.state(self._session.id)
+            await self._lines()
+            ui.timer(EVERY, self._look_again)
 
     def _head(self) -> None:
         session = self._session
@@ -79,7 +81,7 @@ class Transcript:
             for kind, form in FORMATS.items():
                 ui.link(form.name, f"{SESSION_EXPORT}/{session.id}.{kind}").classes("action").props("download")
             delete = ui.button("Delete", icon="delete", on_click=self._delete).mark("delete-session")
-            delete.props("flat no-caps").classes("quiet")
+            delete.props("flat no-caps").classes("quiet").set_visibility(may(Role.OWNER))
 
     @ui.refreshable_method
     async def _lines(self) -> None:
@@ -139,10 +141,11 @@ class Transcript:
             self._state = state
             await self._lines.refresh()
 
-    async def _erased(self) -> None:
+    async def _erased(self, told: str) -> None:
         if await self._services.sessions.find(self._session.id) is None:
-            ui.navigate.to("/sessions")
+            self._gone(told)
         else:
+            self._status.succeed(told)
             await self._look_again()
 
     @owning
@@ -160,4 +163,11 @@ class Transcript:
         except AssistantError as error:
             self._status.fail(error.said)
             return
-        ui.navigate.to("/sessions")
+        self._gone(f"“{session.title or 'Untitled'}” was deleted, with {messages}.")
+
+    def _gone(self, told: str) -> None:
+        """In the place of the conversation, what went with it."""
+        self._whole.clear()
+        with self._whole:
+            StatusLine().succeed(told)
+            empty("This session is gone", "What stands in the channel itself stays there; a new question begins anew.")

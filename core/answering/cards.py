@@ -74,16 +74,30 @@ class CardDesk:
         return await self._cards.of_gap(gap_id)
 
     async def write(self, question: str, text: str, review_on: date, gap_id: str = "") -> Card:
-        """Stores a new card; `index` makes it found. Raises InputError."""
+        """Stores a new card; `index` makes it found. Raises InputError, also when the gap has one for this question."""
         card = _checked(Card(new_id(), question, text, acting(), review_on, gap_id))
+        for other in await self.of_gap(gap_id) if gap_id else ():
+            if other.question == card.question:
+                raise InputError(
+                    f"{other.author or 'Somebody'} has written a card for this question already; nothing was saved. "
+                    "Load the page again and change that one."
+                )
         await self._record(card)
         await self._cards.add(card)
         await self._audit.note("card.write", card.id, after=_noted(card))
         return card
 
-    async def change(self, card_id: str, question: str, text: str, review_on: date) -> Card:
-        """Gives a card other words or another date; `index` makes them found. Raises InputError."""
-        before = await self.get(card_id)
+    async def change(self, seen: Card, question: str, text: str, review_on: date) -> Card:
+        """Gives a card other words or another date; `index` makes them found.
+
+        Raises InputError, also when it is no longer as it was `seen`, and UnknownCard.
+        """
+        before = await self.get(seen.id)
+        if (before.question, before.text, before.review_on) != (seen.question, seen.text, seen.review_on):
+            raise InputError(
+                "Somebody changed this card while it was open here; nothing was saved. Copy what you wrote, load the "
+                "page again and put it in."
+            )
         card = _checked(replace(before, question=question, text=text, review_on=review_on))
         await self._record(card)
         await self._cards.change(card)

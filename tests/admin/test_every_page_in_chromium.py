@@ -3,6 +3,7 @@
 Pictures of what was seen are kept in `.pytest_cache/console`.
 """
 
+import re
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -49,6 +50,24 @@ PAGES = [
 WITHIN = ("/sessions", "/gaps")
 """Pages whose first row is opened as well."""
 
+CHOICES = [
+    ("/overview", "Who answers", "Crew"),
+    ("/gaps", "State", "Answered"),
+    ("/gaps", "Order", "Newest first"),
+    ("/evaluation", "Kind", "Not covered"),
+    ("/people/changes", "Kind of change", "Sources"),
+]
+"""Fields of pages, and what is chosen in them."""
+
+DIALOGS = [
+    ("/sources", "Add a source"),
+    ("/evaluation", "Add a question"),
+    ("/evaluation", "Import"),
+    ("/people", "Add a person"),
+    ("/people", "Make a key"),
+]
+"""Pages, and the button that opens a dialog there."""
+
 SCREENS = {
     "desk": ("light", ViewportSize(width=1280, height=900)),
     "phone": ("dark", ViewportSize(width=360, height=800)),
@@ -90,6 +109,48 @@ async def test_pages_are_for_everybody_and_fit_the_screen(
     assert broken == []
 
 
+async def test_what_is_chosen_stands_in_an_address_that_can_be_loaded_again(
+    console: str, screen: tuple[str, Page]
+) -> None:
+    _, page = screen
+    await _look_at_login(page, console)
+    for path, field, option in CHOICES:
+        await page.goto(console + path)
+        await page.wait_for_function("window.did_handshake")
+        await page.get_by_role("combobox", name=field).click()
+        await page.get_by_role("option", name=option, exact=True).click()
+        await page.wait_for_url(re.compile(re.escape(console + path) + r"\?.+"))
+        loaded = await page.reload()
+        assert loaded, path
+        assert loaded.status == 200, page.url
+
+
+async def test_dialogs_are_for_everybody(console: str, screen: tuple[str, Page]) -> None:
+    name, page = screen
+    await _look_at_login(page, console)
+    found: list[str] = []
+    for path, button in DIALOGS:
+        await page.goto(console + path)
+        await page.wait_for_function("window.did_handshake")
+        await page.add_style_tag(content="* { transition: none !important; animation: none !important }")
+        await page.get_by_role("button", name=button).click()
+        await expect(page.get_by_role("dialog")).to_be_visible()
+        too_wide = await page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        found += [f"{path}: wider than the screen"] * too_wide
+        found += await _violations(page, f"{path}: {button}", dialog=True)
+        await _keep(page, f"{name}{path}-{button}")
+    assert found == []
+
+
+async def test_report_of_a_fault_is_downloaded(console: str, screen: tuple[str, Page]) -> None:
+    _, page = screen
+    await _look_at_login(page, console)
+    await page.goto(f"{console}/health")
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="Download the report").click()
+    assert (await download.value).suggested_filename == "mlops-assistant-report.zip"
+
+
 async def _seed(settings: Settings) -> None:
     """Gives the library the pages that ship, which the conversations are made from, and a month of those."""
     database = Database(settings.sqlalchemy_url)
@@ -119,10 +180,15 @@ async def _problems(page: Page, path: str) -> list[str]:
     return [*await _violations(page, path), *fits]
 
 
-async def _violations(page: Page, path: str) -> list[str]:
-    """The serious rules of axe-core that a page breaks, each with the first place."""
+async def _violations(page: Page, path: str, *, dialog: bool = False) -> list[str]:
+    """The serious rules of axe-core that a page breaks, each with the first place.
+
+    Of a `dialog` all but contrast, for which it takes the page behind it: its colours are those of pages.
+    """
     await page.evaluate(AXE)
-    outcome: dict[str, Any] = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    rules = "rules: {'color-contrast': {enabled: false}}, " if dialog else ""
+    within = "'[role=dialog]'" if dialog else "document"
+    outcome: dict[str, Any] = await page.evaluate(f"axe.run({within}, {{{rules}resultTypes: ['violations']}})")
     return [
         f"{path}: {rule['id']} at {rule['nodes'][0]['html']}: {rule['nodes'][0]['failureSummary']}"
         for rule in outcome["violations"]

@@ -96,27 +96,24 @@ async def test_session_is_deleted_after_it_was_said_what_goes(owner: User, conso
     owner.find(marker="delete-session").click()
     await owner.should_see("Delete this session?")
     owner.find(marker="agree").click()
-    await owner.should_see("No conversation yet")
+    await owner.should_see("was deleted, with 2 messages.")
+    await owner.should_see("This session is gone")
     [change] = await console_services.audit.latest(5)
     assert (change.action, change.subject, change.before["messages"]) == ("session.delete", session_id, 2)
     assert "Quillstore" not in str(change)
 
 
-async def test_viewers_may_neither_delete_nor_erase_nor_replay(
+async def test_viewers_are_not_offered_what_they_may_not_do(
     person: Callable[[Role], Awaitable[User]], console_services: Services
 ) -> None:
     session_id, _ = await hold(console_services, Answer("So."))
     viewer = await person(Role.VIEWER)
-    before = await console_services.audit.latest(5)
     await viewer.open(f"/sessions/{session_id}")
 
+    await viewer.should_see("So.")
     for find in ({"marker": "delete-session"}, {"marker": "erase-person"}, {"content": "Replay"}):
-        viewer.find(**find).click()
-    await viewer.should_see("You may look at this, not change it.")
-
-    await viewer.should_not_see("This cannot be undone")
-    assert await console_services.sessions.exists(THREAD)
-    assert await console_services.audit.latest(5) == before
+        await viewer.should_not_see(**find)
+    await viewer.should_not_see("Make this a golden question")
 
 
 async def test_person_is_erased_from_one_of_their_questions(owner: User, console_services: Services) -> None:

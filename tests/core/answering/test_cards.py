@@ -48,7 +48,7 @@ async def test_card_is_cited_with_its_page_as_soon_as_it_is_indexed(services: Se
 async def test_changed_card_says_the_new_and_removed_one_nothing(services: Services) -> None:
     card = await services.cards.write(UNCOVERED, ANSWER, LATER)
     await services.cards.index(card, quietly)
-    card = await services.cards.change(card.id, UNCOVERED, ANSWER.replace("Assyrtiko", "Txakoli"), LATER)
+    card = await services.cards.change(card, UNCOVERED, ANSWER.replace("Assyrtiko", "Txakoli"), LATER)
     await services.cards.index(card, quietly)
     changed = (await ask(services, UNCOVERED, "one")).answer
 
@@ -61,6 +61,20 @@ async def test_changed_card_says_the_new_and_removed_one_nothing(services: Servi
     with pytest.raises(UnknownCard):
         await services.cards.get(card.id)
     assert [c.action for c in await services.audit.latest(9)] == ["card.remove", "card.change", "card.write"]
+
+
+async def test_second_editor_overwrites_nothing(services: Services) -> None:
+    await ask(services, UNCOVERED)
+    await services.gaps.look()
+    [gap] = await services.gaps.page(None, Order.LARGEST, 5)
+    seen = await services.cards.write(UNCOVERED, ANSWER, LATER, gap.id)
+    with pytest.raises(InputError, match="ada has written a card"):
+        await services.cards.write(UNCOVERED, "Another answer.", LATER, gap.id)
+    changed = await services.cards.change(seen, UNCOVERED, "The first editor's words.", LATER)
+    with pytest.raises(InputError, match="while it was open"):
+        await services.cards.change(seen, UNCOVERED, "The second editor's words.", LATER)
+    assert await services.cards.of_gap(gap.id) == [await services.cards.get(seen.id)]
+    assert (await services.cards.get(seen.id)).text == changed.text
 
 
 async def test_cards_outlive_refreshes_and_rebuilds(services: Services) -> None:
