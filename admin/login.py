@@ -29,6 +29,12 @@ WRONG = "Name and password do not fit. Try again."
 
 _log = logging.getLogger(__name__)
 
+CHANGED_MARK = "changed"
+"""In the address of the form: the password was just changed."""
+
+LEAD = "Log in to the console."
+CHANGED = "Your password was changed. Log in with the new one."
+
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -43,7 +49,7 @@ _PAGE = """<!doctype html>
 <form method="post" action="{action}">
 <span class="mark" aria-hidden="true"></span>
 <h1>MLOps Assistant</h1>
-<p class="muted">Log in to the console.</p>
+<p class="muted" role="status">{lead}</p>
 <label for="name">Name</label>
 <input id="name" name="name" type="text" autocomplete="username" autocapitalize="none" spellcheck="false"
  placeholder="owner" maxlength="64">
@@ -87,7 +93,7 @@ class LoginDesk:
         target = safe_next(request.query_params.get("next", ""))
         if await user_of(request.session, self._people):
             return RedirectResponse(target, 303)
-        return self._page(target)
+        return self._page(target, lead=CHANGED if CHANGED_MARK in request.query_params else LEAD)
 
     async def log_in(self, request: Request) -> Response:
         """Checks what was typed, no more often than can do harm."""
@@ -135,7 +141,13 @@ class LoginDesk:
         return RedirectResponse(safe_next(target), 303)
 
     def _page(
-        self, target: str, problem: str = "", *, status: int = 200, headers: dict[str, str] | None = None
+        self,
+        target: str,
+        problem: str = "",
+        *,
+        lead: str = LEAD,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
     ) -> HTMLResponse:
         said = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
         html = _PAGE.format(
@@ -143,6 +155,7 @@ class LoginDesk:
             mark=asset("mark.svg"),
             action=LOGIN,
             next=escape(target),
+            lead=lead,
             problem=said,
             other=self._other(target),
         )

@@ -18,7 +18,9 @@ SHOWN = ("Questions", "Answered", "Not covered", "Failed", "Found helpful", "Peo
 
 def by_channel(overview: Overview) -> None:
     """The busiest channels; the rest is said in a sentence."""
-    _table("Channel", [(place_name(place), sessions_of(place), figures) for place, figures in overview.places])
+    _table(
+        "Channel", [(place_name(place), sessions_of(place, overview), figures) for place, figures in overview.places]
+    )
     if rest := overview.channels[len(overview.places) :]:
         asked = sum(questions for _, questions in rest)
         ui.label(f"{len(rest)} more channels with {asked:,} questions.").classes("muted small")
@@ -28,7 +30,7 @@ def by_mode(overview: Overview) -> None:
     """Agent and crew beside each other."""
     _table(
         "Who answers",
-        [(str(place.mode).capitalize(), sessions_of(place), figures) for place, figures in overview.modes],
+        [(str(place.mode).capitalize(), sessions_of(place, overview), figures) for place, figures in overview.modes],
     )
 
 
@@ -41,10 +43,10 @@ def in_numbers(overview: Overview) -> None:
                 _row(when(point.start, overview.period), None, (measure.value(point.figures) for measure in MEASURES))
 
 
-def sessions_of(place: Place) -> str:
-    """The address of the sessions that were held there."""
+def sessions_of(place: Place, overview: Overview) -> str:
+    """The address of the sessions that were held there, since the day with which the period begins."""
     kept = {name: value for name, value in vars(place).items() if value}
-    return f"/sessions?{urlencode(kept)}"
+    return f"/sessions?{urlencode({**kept, 'since': overview.points[0].start.date().isoformat()})}"
 
 
 def _table(first: str, rows: Iterable[tuple[str, str, Figures]]) -> None:

@@ -105,10 +105,9 @@ def _original(original: Original) -> None:
     if not original.text:
         ui.label("This kind of file cannot be shown here; open it at its source.").classes("muted")
     elif original.html:
-        shown = ui.element("iframe").classes("original").props('sandbox title="The page at its source"')
-        shown.mark("original").props["srcdoc"] = (
-            original.text
-        )  # in a sandbox no script runs, and this site's policy loads nothing
+        shown = ui.element("iframe").classes("original").props('title="The page at its source"').mark("original")
+        # In a sandbox that allows nothing no script runs, and this site's policy loads nothing.
+        shown.props.update(sandbox="", srcdoc=original.text)
     else:
         ui.label(original.text).classes("verbatim result").props("tabindex=0")
 

@@ -5,6 +5,7 @@ from nicegui import ui
 from admin.components.confirm import confirm
 from admin.components.status import StatusLine
 from admin.guard import LOGIN, MOUNT
+from admin.login import CHANGED, CHANGED_MARK
 from admin.permissions import asking, person
 from admin.theme import frame, heading, section
 from core.bootstrap import Services
@@ -71,8 +72,8 @@ class Account:
         except AssistantError as error:
             self._status.fail(error.said)
         else:
-            self._status.succeed("Changed. Log in with the new password.")
-            _to_login()
+            self._status.succeed(CHANGED)
+            _to_login(f"?{CHANGED_MARK}")
 
     @asking
     async def end_sessions(self) -> None:
@@ -87,5 +88,5 @@ def _secret(label: str, purpose: str) -> ui.input:
     return field.props(f"outlined stack-label autocomplete={purpose}")
 
 
-def _to_login() -> None:
-    ui.navigate.to(LOGIN.removeprefix(MOUNT))
+def _to_login(query: str = "") -> None:
+    ui.navigate.to(LOGIN.removeprefix(MOUNT) + query)

@@ -10,7 +10,7 @@ from admin.components.loading import load
 from admin.components.status import StatusLine
 from admin.permissions import editing, may
 from admin.theme import empty, frame, heading, section
-from core.answering.presence import NAMES, shown
+from core.answering.presence import CHAT_PLATFORMS, NAMES, shown
 from core.bootstrap import Services
 from core.domain.channels import Address, Speaks
 from core.domain.conversation import Mode
@@ -43,8 +43,14 @@ def add_pages(services: Services) -> None:
             await load(_all(services))
 
     @ui.page("/channels/settings")
-    async def settings_page(platform: str, workspace: str, channel: str = "") -> None:
+    async def settings_page(platform: str = "", workspace: str = "", channel: str = "") -> None:
         address = Address(platform, workspace, channel)
+        if platform not in CHAT_PLATFORMS or not workspace:
+            with frame("Channels", "Channels"):
+                ui.link("← All channels", "/channels").classes("back")
+                ui.context.client.status_code = 404
+                empty("No such channel", "Choose one in the list of all channels.")
+            return
         with frame(_name(address), "Channels"):
             ui.link("← All channels", "/channels").classes("back")
             heading(_name(address), f"{platform.capitalize()}, workspace {workspace}")

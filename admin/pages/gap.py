@@ -53,6 +53,7 @@ def add_pages(services: Services) -> None:
                 ui.context.client.status_code = 404
                 empty("No such gap", "Its questions were deleted. Go back to the list of all gaps.")
                 return
+            ui.page_title(f"{gap.title} · MLOps Assistant")
             await load(GapView(services, gap).show())
 
 

@@ -110,7 +110,8 @@ class Actions:
     @editing
     async def _remove(self, source: Source, after: Shown | None) -> None:
         pages = (await self._services.sources.page_counts()).get(source.name, 0)
-        gone = f"Its {count(pages, 'page')} leave the index at the next refresh." if pages else "It has no pages yet."
+        goes = f"At the next refresh {count(pages, 'page')} of it will leave the index."
+        gone = goes if pages else "It has no pages yet."
         if not await confirm(f"Remove “{source.name}”?", [gone, "Until then they still answer."][: 1 + bool(pages)],
                              "Remove"):  # fmt: skip
             return

@@ -14,11 +14,17 @@ from core.errors import InputError
 
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 INSTANT = timedelta(microseconds=1)
+FIELDS = 5
 
 
 def cron_trigger(cron: str) -> CronTrigger:
     """The trigger of a schedule. Raises InputError with the reason when it is none."""
     *fields, weekday = cron.split() or [""]
+    if len(fields) != FIELDS - 1:
+        raise InputError(
+            f"{cron!r} is no schedule: it has {len(fields) + 1} of the five cron fields. Write them all, such as "
+            "`0 6 * * 1-5`."
+        )
     try:
         return CronTrigger.from_crontab(" ".join([*fields, _named(weekday)]), timezone=UTC)
     except ValueError as error:

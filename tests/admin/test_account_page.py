@@ -35,7 +35,8 @@ def fill(user: User, old: str, new: str, again: str) -> None:
 async def test_first_password_is_replaced_and_then_the_console_opens(ada: tuple[User, str], log_in: LogIn) -> None:
     user, password = ada
     fill(user, password, CHOSEN, CHOSEN)
-    await user.should_see("Changed. Log in with the new password.", retries=20)
+    await user.should_see("Your password was changed. Log in with the new one.", retries=20)
+    assert "Your password was changed" in (await user.http_client.get("/login?changed")).text
 
     assert (await user.http_client.get("/account")).status_code == 303
     assert (await log_in(user, CHOSEN, name="ada")).status_code == 303

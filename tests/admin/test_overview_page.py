@@ -1,6 +1,7 @@
 """The overview: figures of a period kept to a place, what needs attention with its link, and an empty state."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from nicegui import ui
@@ -9,6 +10,7 @@ from nicegui.testing import User
 from core.bootstrap import Services
 from core.domain.conversation import Answer, Mode, ModelCall, Question, SessionKey, Trace
 from core.domain.tally import Period
+from core.storage.ids import now
 
 SLACK = SessionKey("slack", "T1", "C1", "1.0")
 DISCORD = SessionKey("discord", "G1", "help", "7")
@@ -113,9 +115,10 @@ async def test_switches_change_figures_and_address(owner: User, console_services
 
 async def test_rows_lead_to_the_sessions_behind_them(owner: User, console_services: Services) -> None:
     await asked(console_services, session=DISCORD)
-    await owner.open("/overview")
+    await owner.open("/overview?period=24h")
     targets = {link.props["href"] for link in owner.find(kind=ui.link).elements}
-    assert {"/sessions?platform=discord&workspace=G1&channel=help", "/sessions?mode=agent"} <= targets
+    since = f"since={now() - timedelta(hours=23):%Y-%m-%d}"
+    assert {f"/sessions?platform=discord&workspace=G1&channel=help&{since}", f"/sessions?mode=agent&{since}"} <= targets
 
 
 async def test_charts_are_told_in_words_and_in_numbers(owner: User, console_services: Services) -> None:

@@ -207,7 +207,7 @@ async def test_source_is_removed_and_its_pages_leave_with_the_next_refresh(
     await owner.open("/sources")
 
     press_labelled(owner, "Remove notes")
-    await owner.should_see("Its 1 page leave the index at the next refresh.")
+    await owner.should_see("At the next refresh 1 page of it will leave the index.")
     owner.find(marker="decline").click()
     await owner.should_not_see("Remove “notes”?")
     press_labelled(owner, "Remove notes")

@@ -76,7 +76,9 @@ def make_question(
     wrong += [] if isinstance(fields["style"], str) else ["style"]
     wrong += [name for name in ("gold", "answer_facts") if not _are_texts(fields.get(name))]
     if wrong:
-        raise InputError(f"{where} has no valid {', '.join(wrong)}: a text each, gold and answer_facts lists of texts.")
+        raise InputError(
+            f"{where} has no valid {', '.join(wrong)}. gold and answer_facts are lists of texts, the rest a text."
+        )
     if fields["need"] not in {*NEEDS, "none"}:  # "none" stands beside an empty gold in some files
         raise InputError(f'{where} needs "{fields["need"][:LONGEST_ITEM]}". Write "any" or "all".')
     gold, facts = (tuple(dict.fromkeys(fields[name])) for name in ("gold", "answer_facts"))
